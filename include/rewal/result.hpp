@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: MIT
+//
+// Result<T>: a T or an Error, in std::expected's vocabulary, with and without exceptions.
+// It is the same type in every language mode, so that two parts of one program always agree on it.
+// It holds the value in place and allocates nothing.
+
+#ifndef REWAL_RESULT_HPP
+#define REWAL_RESULT_HPP
+
+#include <concepts>
+#include <functional>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+#include <rewal/error.hpp>
+
+namespace rewal {
+
+template <class T>
+class Result;
+
+namespace detail {
+
+template <class T>
+inline constexpr bool is_result = false;
+template <class T>
+inline constexpr bool is_result<Result<T>> = true;
+
+template <class T>
+inline constexpr bool is_error_type = std::is_same_v<T, Error> || std::is_same_v<T, Errc>;
+
+/// What a Result<T> may be made of without saying so: anything that converts to T; for bool, bool alone.
+template <class U, class T>
+concept ResultValue = !is_result<std::remove_cvref_t<U>> && !is_error_type<std::remove_cvref_t<U>> &&
+                      std::is_convertible_v<U, T> &&
+                      (!std::is_same_v<T, bool> || std::is_same_v<std::remove_cvref_t<U>, bool>);
+
+}  // namespace detail
+
+/// A value or an Error. `value()` on an error throws rewal::Exception, or terminates where exceptions are off.
+/// `*`, `->` and `error()` require that the caller has looked which of the two it holds.
+template <class T>
+class [[nodiscard]] Result {
+  static_assert(!std::is_reference_v<T> && !detail::is_result<std::remove_cv_t<T>> &&
+                    !detail::is_error_type<std::remove_cv_t<T>>,
+                "rewal::Result<T>: T is an object type other than Error, Errc and Result");
+
+ public:
+  using value_type = T;
+  using error_type = Error;
+
+  constexpr Result()
+    requires std::default_initializable<T>
+      : value_(), has_value_(true) {}
+  template <detail::ResultValue<T> U = T>
+  constexpr Result(U&& value) : value_(std::forward<U>(value)), has_value_(true) {}
+  constexpr Result(const Error& error) noexcept : error_(error), has_value_(false) {}
+  constexpr Result(Errc code) noexcept : error_(code), has_value_(false) {}
+
+  constexpr Result(const Result& other)
+    requires std::copy_constructible<T>
+      : has_value_(other.has_value_) {
+    if (has_value_) {
+      std::construct_at(std::addressof(value_), other.value_);
+    } else {
+      std::construct_at(std::addressof(error_), other.error_);
+    }
+  }
+  constexpr Result(Result&& other) noexcept(std::is_nothrow_move_constructible_v<T>) : has_value_(other.has_value_) {
+    if (has_value_) {
+      std::construct_at(std::addressof(value_), std::move(other.value_));
+    } else {
+      std::construct_at(std::addressof(error_), other.error_);
+    }
+  }
+  constexpr Result& operator=(const Result& other)
+    requires std::copy_constructible<T>
+  {
+    if (this != &other) *this = Result(other);
+    return *this;
+  }
+  constexpr Result& operator=(Result&& other) noexcept(std::is_nothrow_move_constructible_v<T>) {
+    if (this == &other) return *this;
+    // Through an error, so that a throwing move leaves an object that can still be destroyed.
+    become_error(Error(Errc::invalid_state, "this Result lost its value to an exception"));
+    if (other.has_value_) {
+      std::construct_at(std::addressof(value_), std::move(other.value_));
+      has_value_ = true;
+    } else {
+      error_ = other.error_;
+    }
+    return *this;
+  }
+  constexpr ~Result() {
+    if (has_value_) std::destroy_at(std::addressof(value_));
+  }
+
+  [[nodiscard]] constexpr bool has_value() const noexcept { return has_value_; }
+  [[nodiscard]] constexpr explicit operator bool() const noexcept { return has_value_; }
+
+  [[nodiscard]] constexpr T& operator*() & noexcept { return value_; }
+  [[nodiscard]] constexpr const T& operator*() const& noexcept { return value_; }
+  [[nodiscard]] constexpr T&& operator*() && noexcept { return std::move(value_); }
+  [[nodiscard]] constexpr const T&& operator*() const&& noexcept { return std::move(value_); }
+  [[nodiscard]] constexpr T* operator->() noexcept { return std::addressof(value_); }
+  [[nodiscard]] constexpr const T* operator->() const noexcept { return std::addressof(value_); }
+
+  constexpr T& value() & {
+    require_value();
+    return value_;
+  }
+  constexpr const T& value() const& {
+    require_value();
+    return value_;
+  }
+  constexpr T&& value() && {
+    require_value();
+    return std::move(value_);
+  }
+  constexpr const T&& value() const&& {
+    require_value();
+    return std::move(value_);
+  }
+
+  [[nodiscard]] constexpr const Error& error() const noexcept { return error_; }
+
+  template <class U>
+  [[nodiscard]] constexpr T value_or(U&& other) const& {
+    return has_value_ ? value_ : static_cast<T>(std::forward<U>(other));
+  }
+  template <class U>
+  [[nodiscard]] constexpr T value_or(U&& other) && {
+    return has_value_ ? std::move(value_) : static_cast<T>(std::forward<U>(other));
+  }
+
+  /// `f(value)` gives the next Result; an error passes by.
+  template <class F>
+  constexpr auto and_then(F&& f) & {
+    return chain(*this, std::forward<F>(f));
+  }
+  template <class F>
+  constexpr auto and_then(F&& f) const& {
+    return chain(*this, std::forward<F>(f));
+  }
+  template <class F>
+  constexpr auto and_then(F&& f) && {
+    return chain(std::move(*this), std::forward<F>(f));
+  }
+
+  /// `f(value)` gives the next value; an error passes by.
+  template <class F>
+  constexpr auto transform(F&& f) & {
+    return map(*this, std::forward<F>(f));
+  }
+  template <class F>
+  constexpr auto transform(F&& f) const& {
+    return map(*this, std::forward<F>(f));
+  }
+  template <class F>
+  constexpr auto transform(F&& f) && {
+    return map(std::move(*this), std::forward<F>(f));
+  }
+
+  /// `f(error)` gives the Result to use instead; a value passes by.
+  template <class F>
+  constexpr Result or_else(F&& f) const& {
+    return has_value_ ? *this : Result(std::invoke(std::forward<F>(f), error_));
+  }
+  template <class F>
+  constexpr Result or_else(F&& f) && {
+    return has_value_ ? std::move(*this) : Result(std::invoke(std::forward<F>(f), error_));
+  }
+
+  template <class U>
+  [[nodiscard]] friend constexpr bool operator==(const Result& a, const Result<U>& b) {
+    return a.has_value() == b.has_value() && (a.has_value() ? *a == *b : a.error() == b.error());
+  }
+  template <class U>
+    requires(!detail::is_result<U> && !detail::is_error_type<U>)
+  [[nodiscard]] friend constexpr bool operator==(const Result& a, const U& b) {
+    return a.has_value() && *a == b;
+  }
+
+ private:
+  template <class Self, class F>
+  static constexpr auto chain(Self&& self, F&& f) {
+    using Next = std::remove_cvref_t<std::invoke_result_t<F, decltype(*std::forward<Self>(self))>>;
+    static_assert(detail::is_result<Next>, "and_then's function returns a rewal::Result");
+    if (!self.has_value_) return Next(self.error_);
+    return std::invoke(std::forward<F>(f), *std::forward<Self>(self));
+  }
+  template <class Self, class F>
+  static constexpr auto map(Self&& self, F&& f) {
+    using Next = std::remove_cv_t<std::invoke_result_t<F, decltype(*std::forward<Self>(self))>>;
+    if (!self.has_value_) return Result<Next>(self.error_);
+    if constexpr (std::is_void_v<Next>) {
+      std::invoke(std::forward<F>(f), *std::forward<Self>(self));
+      return Result<Next>();
+    } else {
+      return Result<Next>(std::invoke(std::forward<F>(f), *std::forward<Self>(self)));
+    }
+  }
+
+  constexpr void become_error(const Error& error) noexcept {
+    if (has_value_) {
+      std::destroy_at(std::addressof(value_));
+      has_value_ = false;
+      std::construct_at(std::addressof(error_), error);
+    }
+  }
+  constexpr void require_value() const {
+    if (!has_value_) detail::throw_exception(error_);
+  }
+
+  union {
+    T value_;
+    Error error_;
+  };
+  bool has_value_;
+};
+
+/// Success, or an Error.
+template <>
+class [[nodiscard]] Result<void> {
+ public:
+  using value_type = void;
+  using error_type = Error;
+
+  Result() noexcept : error_(Errc::invalid_state), has_value_(true) {}
+  Result(const Error& error) noexcept : error_(error), has_value_(false) {}
+  Result(Errc code) noexcept : error_(code), has_value_(false) {}
+
+  [[nodiscard]] bool has_value() const noexcept { return has_value_; }
+  [[nodiscard]] explicit operator bool() const noexcept { return has_value_; }
+  void operator*() const noexcept {}
+  void value() const {
+    if (!has_value_) detail::throw_exception(error_);
+  }
+  [[nodiscard]] const Error& error() const noexcept { return error_; }
+
+  template <class F>
+  auto and_then(F&& f) const {
+    using Next = std::remove_cvref_t<std::invoke_result_t<F>>;
+    static_assert(detail::is_result<Next>, "and_then's function returns a rewal::Result");
+    return has_value_ ? Next(std::invoke(std::forward<F>(f))) : Next(error_);
+  }
+  template <class F>
+  auto transform(F&& f) const {
+    using Next = std::remove_cv_t<std::invoke_result_t<F>>;
+    if (!has_value_) return Result<Next>(error_);
+    if constexpr (std::is_void_v<Next>) {
+      std::invoke(std::forward<F>(f));
+      return Result<void>();
+    } else {
+      return Result<Next>(std::invoke(std::forward<F>(f)));
+    }
+  }
+  template <class F>
+  Result or_else(F&& f) const {
+    return has_value_ ? *this : Result(std::invoke(std::forward<F>(f), error_));
+  }
+
+  [[nodiscard]] friend bool operator==(const Result& a, const Result& b) noexcept {
+    return a.has_value_ == b.has_value_ && (a.has_value_ || a.error_ == b.error_);
+  }
+
+ private:
+  Error error_;
+  bool has_value_;
+};
+
+}  // namespace rewal
+
+#endif  // REWAL_RESULT_HPP
