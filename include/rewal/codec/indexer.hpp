@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+//
+// The Indexer policy: user code that hears of each event once it has been written.
+// Called one event at a time, in LSN order. Who calls it, and on which thread, is left to the writer.
+
+#ifndef REWAL_CODEC_INDEXER_HPP
+#define REWAL_CODEC_INDEXER_HPP
+
+#include <concepts>
+#include <cstdint>
+#include <optional>
+#include <type_traits>
+
+#include <rewal/bytes.hpp>
+#include <rewal/lsn.hpp>
+
+namespace rewal {
+
+/// A policy that builds an index of its own. `on_append(lsn, meta, offset)` runs once per event, one at a time, in LSN
+/// order, after the event's frame has been written; `offset` is the frame's place in the file. Exceptions are caught.
+template <class I>
+concept Indexer = requires(I& indexer, Lsn lsn, std::optional<Bytes> meta, std::uint64_t offset) {
+  { indexer.on_append(lsn, meta, offset) } -> std::same_as<void>;
+};
+
+/// The default: nobody is told.
+struct NoIndexer {};
+
+namespace detail {
+
+template <class I>
+inline constexpr bool has_indexer = !std::is_same_v<I, NoIndexer>;
+
+}  // namespace detail
+}  // namespace rewal
+
+#endif  // REWAL_CODEC_INDEXER_HPP

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+//
+// ReadSide: what a log and its readers share: the storage, the compressor, how far frames are written, the index.
+// Every member says which thread writes it; readers on any thread may use it while the log lives and afterwards.
+// It is kept by shared_ptr, so that an iterator that outlives its log finds it closed instead of gone.
+//
+// EDGES
+//   E1  written_end: the writer stores it (release) after the storage has taken the bytes; a reader loads it (acquire)
+//       and then reads below it only. Without it a reader could see a frame half written.
+//   E2  closed: whoever closes the log stores it (release) before storage.close(); a reader loads it (acquire) before
+//       each use of the storage. A read that has passed the check may run beside close(), which Storage allows.
+
+#ifndef REWAL_RIVER_READ_SIDE_HPP
+#define REWAL_RIVER_READ_SIDE_HPP
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <utility>
+
+#include <rewal/codec/sparse_index.hpp>
+
+namespace rewal::detail {
+
+template <class S, class C>
+struct ReadSide {
+  ReadSide(S s, C c, std::uint64_t max_frame) : storage(std::move(s)), compressor(std::move(c)), max_frame_bytes(max_frame) {}
+
+  S storage;
+  [[no_unique_address]] C compressor;
+  const std::uint64_t max_frame_bytes;  // decompression stops here
+
+  std::atomic<std::uint64_t> written_end{0};  // bytes of whole frames in the storage; by the writer
+  std::atomic<bool> closed{false};            // by whoever closes the log
+
+  std::mutex index_mutex;  // guards index
+  SparseIndex index;       // by recovery, then by the writer
+};
+
+}  // namespace rewal::detail
+
+#endif  // REWAL_RIVER_READ_SIDE_HPP
