@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+//
+// CRC-32C (Castagnoli): over bytes, over bytes while copying them, and arithmetic on finished checksums.
+// Any thread may call any of it at any time; the kernel is chosen on the first call from what the processor can do.
+// How a kernel computes is left to the crc32c_*.hpp files, and what a checksum covers to the format.
+
+#ifndef REWAL_CODEC_CRC32C_HPP
+#define REWAL_CODEC_CRC32C_HPP
+
+// Edges. Every atomic operation here is relaxed: a slot only ever holds addresses of functions, which need no
+// publishing, and each value that a slot can hold gives the same checksums.
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include <rewal/codec/crc32c_arm64.hpp>
+#include <rewal/codec/crc32c_math.hpp>
+#include <rewal/codec/crc32c_portable.hpp>
+#include <rewal/codec/crc32c_x86.hpp>
+#include <rewal/platform.hpp>
+
+namespace rewal::detail {
+
+/// One way to compute. All agree on every input; they differ in speed and in the processors they need.
+struct Crc32cKernel {
+  /// `to` is ignored where a kernel only reads.
+  using Pass = std::uint32_t (*)(std::uint32_t crc, std::byte* to, const std::byte* from, std::size_t size) noexcept;
+  using Shift = std::uint32_t (*)(std::uint32_t state, std::uint64_t bytes) noexcept;
+
+  const char* name;
+  bool (*supported)() noexcept;
+  Pass crc;
+  Pass copy;
+  Shift shift;
+};
+
+/// All kernels that this build knows, the best last; the first runs everywhere.
+inline std::span<const Crc32cKernel> crc32c_kernels() noexcept {
+  static constexpr Crc32cKernel kernels[] = {
+      {"portable", []() noexcept { return true; }, crc32c_portable<false>, crc32c_portable<true>,
+       crc32c_shift_portable},
+#if REWAL_X86_64
+      {"sse42", []() noexcept { return x86_features().sse42; }, crc32c_sse42<false>, crc32c_sse42<true>,
+       crc32c_shift_portable},
+#endif
+  };
+  return kernels;
+}
+
+inline std::uint32_t crc32c_first_crc(std::uint32_t crc, std::byte* to, const std::byte* from,
+                                      std::size_t size) noexcept;
+inline std::uint32_t crc32c_first_copy(std::uint32_t crc, std::byte* to, const std::byte* from,
+                                       std::size_t size) noexcept;
+inline std::uint32_t crc32c_first_shift(std::uint32_t state, std::uint64_t bytes) noexcept;
+
+/// The functions of the chosen kernel. They begin as functions that choose and then forward, so no initialisation
+/// order matters and a call costs one load and one indirect jump.
+struct Crc32cSlots {
+  std::atomic<Crc32cKernel::Pass> crc{crc32c_first_crc};
+  std::atomic<Crc32cKernel::Pass> copy{crc32c_first_copy};
+  std::atomic<Crc32cKernel::Shift> shift{crc32c_first_shift};
+  std::atomic<const Crc32cKernel*> active{nullptr};
+};
+
+inline constinit Crc32cSlots crc32c_slots{};
+
+inline const Crc32cKernel& crc32c_install(const Crc32cKernel& kernel) noexcept {
+  crc32c_slots.crc.store(kernel.crc, std::memory_order_relaxed);
+  crc32c_slots.copy.store(kernel.copy, std::memory_order_relaxed);
+  crc32c_slots.shift.store(kernel.shift, std::memory_order_relaxed);
+  crc32c_slots.active.store(&kernel, std::memory_order_relaxed);
+  return kernel;
+}
+
+/// Threads that make their first calls at the same time choose the same kernel, each for itself.
+REWAL_NOINLINE inline const Crc32cKernel& crc32c_choose() noexcept {
+  const auto kernels = crc32c_kernels();
+  std::size_t best = kernels.size() - 1;
+  while (!kernels[best].supported()) --best;
+  return crc32c_install(kernels[best]);
+}
+
+inline std::uint32_t crc32c_first_crc(std::uint32_t crc, std::byte* to, const std::byte* from,
+                                      std::size_t size) noexcept {
+  return crc32c_choose().crc(crc, to, from, size);
+}
+
+inline std::uint32_t crc32c_first_copy(std::uint32_t crc, std::byte* to, const std::byte* from,
+                                       std::size_t size) noexcept {
+  return crc32c_choose().copy(crc, to, from, size);
+}
+
+inline std::uint32_t crc32c_first_shift(std::uint32_t state, std::uint64_t bytes) noexcept {
+  return crc32c_choose().shift(state, bytes);
+}
+
+/// Extends `crc` (0 to begin) over [data, data + size): crc32c(crc32c(0, a), b) == crc32c(0, a + b).
+[[nodiscard]] inline std::uint32_t crc32c(std::uint32_t crc, const std::byte* data, std::size_t size) noexcept {
+  return crc32c_slots.crc.load(std::memory_order_relaxed)(crc, nullptr, data, size);
+}
+
+/// The same over [from, from + size), copied to `to` in the same loop. The two regions must not overlap.
+[[nodiscard]] inline std::uint32_t crc32c_copy(std::uint32_t crc, std::byte* to, const std::byte* from,
+                                               std::size_t size) noexcept {
+  return crc32c_slots.copy.load(std::memory_order_relaxed)(crc, to, from, size);
+}
+
+/// The checksum of a + b from the checksum of a, that of b, and b's length. O(log length).
+[[nodiscard]] inline std::uint32_t crc32c_concat(std::uint32_t crc_a, std::uint32_t crc_b,
+                                                 std::uint64_t size_b) noexcept {
+  return crc32c_slots.shift.load(std::memory_order_relaxed)(crc_a, size_b) ^ crc_b;
+}
+
+/// The checksum after `mask` was xored into one byte that is followed by `bytes_after` bytes under the same checksum.
+[[nodiscard]] inline std::uint32_t crc32c_flip(std::uint32_t crc, std::uint8_t mask,
+                                               std::uint64_t bytes_after) noexcept {
+  return crc ^ crc32c_slots.shift.load(std::memory_order_relaxed)(crc32c_step_byte(0, mask), bytes_after);
+}
+
+/// The kernel in use, by name.
+[[nodiscard]] inline std::string_view crc32c_active() noexcept {
+  const Crc32cKernel* const active = crc32c_slots.active.load(std::memory_order_relaxed);
+  return active != nullptr ? active->name : crc32c_choose().name;
+}
+
+/// For tests and benches: makes the kernel of that name the one in use. False, and nothing changes, if this build or
+/// this processor has none such. Threads in the middle of a call finish it with the kernel they began with.
+inline bool crc32c_select(std::string_view name) noexcept {
+  for (const Crc32cKernel& kernel : crc32c_kernels()) {
+    if (kernel.name == name && kernel.supported()) {
+      crc32c_install(kernel);
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace rewal::detail
+
+#endif  // REWAL_CODEC_CRC32C_HPP

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: MIT
+//
+// One suite for every CRC-32C kernel that this processor runs, against a reference that works bit by bit.
+
+#include <rewal/codec/crc32c.hpp>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <catch2/generators/catch_generators_range.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using namespace rewal::detail;
+
+std::uint32_t crc_bit_by_bit(const std::byte* data, std::size_t size) {
+  std::uint32_t state = 0xffffffff;
+  for (std::size_t i = 0; i < size; ++i) {
+    state ^= std::to_integer<std::uint32_t>(data[i]);
+    for (int bit = 0; bit < 8; ++bit) state = (state >> 1) ^ ((state & 1) != 0 ? 0x82f63b78u : 0u);
+  }
+  return ~state;
+}
+
+std::uint32_t crc_bit_by_bit(std::string_view text) {
+  return crc_bit_by_bit(reinterpret_cast<const std::byte*>(text.data()), text.size());
+}
+
+std::vector<std::byte> noise(std::size_t size) {
+  std::vector<std::byte> bytes(size);
+  std::uint64_t seed = 0x9e3779b97f4a7c15;
+  for (std::byte& byte : bytes) {
+    seed = seed * 6364136223846793005 + 1442695040888963407;
+    byte = static_cast<std::byte>(seed >> 56);
+  }
+  return bytes;
+}
+
+/// The checksum of every prefix of `bytes`, so that one bit-by-bit pass answers for all lengths.
+std::vector<std::uint32_t> crc_of_prefixes(const std::byte* bytes, std::size_t size) {
+  std::vector<std::uint32_t> prefixes{0};
+  std::uint32_t state = 0xffffffff;
+  for (std::size_t i = 0; i < size; ++i) {
+    state ^= std::to_integer<std::uint32_t>(bytes[i]);
+    for (int bit = 0; bit < 8; ++bit) state = (state >> 1) ^ ((state & 1) != 0 ? 0x82f63b78u : 0u);
+    prefixes.push_back(~state);
+  }
+  return prefixes;
+}
+
+/// Runs a test body once for each kernel, which is the one in use meanwhile.
+class EachKernel {
+ public:
+  EachKernel() : before_(crc32c_active()) {
+    std::vector<std::string> names;
+    for (const Crc32cKernel& kernel : crc32c_kernels()) {
+      if (kernel.supported()) names.emplace_back(kernel.name);
+    }
+    const std::size_t chosen = GENERATE_COPY(Catch::Generators::range(std::size_t{0}, names.size()));
+    REQUIRE(crc32c_select(names[chosen]));
+    REQUIRE(crc32c_active() == names[chosen]);
+  }
+
+  std::string_view name() const { return crc32c_active(); }
+
+  ~EachKernel() { crc32c_select(before_); }
+  EachKernel(const EachKernel&) = delete;
+  EachKernel& operator=(const EachKernel&) = delete;
+
+ private:
+  std::string before_;
+};
+
+/// Copies under checksum into a place surrounded by marks; true if the bytes arrived and no mark was touched.
+bool copies_exactly(const std::byte* from, std::size_t size, std::size_t offset, std::uint32_t expected) {
+  constexpr std::size_t margin = 80;
+  constexpr std::byte mark{0xa5};
+  std::vector<std::byte> place(margin + offset + size + margin, mark);
+  std::byte* const to = place.data() + margin + offset;
+  if (crc32c_copy(0, to, from, size) != expected) return false;
+  if (size != 0 && std::memcmp(to, from, size) != 0) return false;
+  const auto is_mark = [](std::byte byte) { return byte == mark; };
+  return std::all_of(place.data(), to, is_mark) && std::all_of(to + size, place.data() + place.size(), is_mark);
+}
+
+// Lengths at which a kernel may change its ways, and their neighbours.
+std::vector<std::size_t> lengths_around_thresholds() {
+  std::vector<std::size_t> lengths;
+  for (std::size_t middle : {512u, 768u, 1024u, 1536u, 2048u, 3072u, 4096u, 4608u, 8192u, 12288u, 16384u, 65536u}) {
+    for (std::size_t length = middle - 70; length <= middle + 70; ++length) lengths.push_back(length);
+  }
+  return lengths;
+}
+
+TEST_CASE("CRC-32C has the check value of the standard", "[crc32c]") {
+  const EachKernel kernel;
+  INFO(kernel.name());
+  const std::string_view text = "123456789";
+  REQUIRE(crc_bit_by_bit(text) == 0xe3069283);
+  REQUIRE(crc32c(0, reinterpret_cast<const std::byte*>(text.data()), text.size()) == 0xe3069283);
+}
+
+TEST_CASE("CRC-32C has the values of RFC 3720", "[crc32c]") {
+  const EachKernel kernel;
+  INFO(kernel.name());
+  std::vector<std::byte> bytes(32, std::byte{0});
+  REQUIRE(crc32c(0, bytes.data(), bytes.size()) == 0x8a9136aa);
+  std::fill(bytes.begin(), bytes.end(), std::byte{0xff});
+  REQUIRE(crc32c(0, bytes.data(), bytes.size()) == 0x62a8ab43);
+  for (std::size_t i = 0; i < 32; ++i) bytes[i] = static_cast<std::byte>(i);
+  REQUIRE(crc32c(0, bytes.data(), bytes.size()) == 0x46dd794e);
+}
+
+TEST_CASE("CRC-32C of nothing changes nothing", "[crc32c]") {
+  const EachKernel kernel;
+  INFO(kernel.name());
+  REQUIRE(crc32c(0, nullptr, 0) == 0);
+  REQUIRE(crc32c(0x12345678, nullptr, 0) == 0x12345678);
+  REQUIRE(crc32c_copy(0x12345678, nullptr, nullptr, 0) == 0x12345678);
+}
+
+TEST_CASE("CRC-32C agrees with the reference at every short length and alignment", "[crc32c]") {
+  const EachKernel kernel;
+  INFO(kernel.name());
+  const auto bytes = noise(1400);
+  for (std::size_t start = 0; start < 16; ++start) {
+    const auto expected = crc_of_prefixes(bytes.data() + start, 1300);
+    std::size_t wrong = 0;
+    for (std::size_t length = 0; length <= 1300; ++length) {
+      if (crc32c(0, bytes.data() + start, length) != expected[length]) ++wrong;
+    }
+    REQUIRE(wrong == 0);
+  }
+}
+
+TEST_CASE("CRC-32C agrees with the reference on long buffers", "[crc32c]") {
+  const EachKernel kernel;
+  INFO(kernel.name());
+  const auto bytes = noise((1u << 20) + 7);
+  const auto expected = crc_of_prefixes(bytes.data(), bytes.size());
+  std::size_t wrong = 0;
+  for (std::size_t length : lengths_around_thresholds()) {
+    if (crc32c(0, bytes.data(), length) != expected[length]) ++wrong;
+  }
+  for (std::size_t length = 1000; length < bytes.size(); length += 30011) {
+    if (crc32c(0, bytes.data(), length) != expected[length]) ++wrong;
+  }
+  REQUIRE(wrong == 0);
+  REQUIRE(crc32c(0, bytes.data(), bytes.size()) == expected[bytes.size()]);
+}
+
+TEST_CASE("CRC-32C may be computed in two pieces, cut anywhere", "[crc32c]") {
+  const EachKernel kernel;
+  INFO(kernel.name());
+  const auto bytes = noise(6000);
+  const auto expected = crc_of_prefixes(bytes.data(), bytes.size());
+  for (std::size_t length : {9u, 64u, 162u, 300u, 1024u, 6000u}) {
+    std::size_t wrong = 0;
+    for (std::size_t cut = 0; cut <= length; ++cut) {
+      const std::uint32_t head = crc32c(0, bytes.data(), cut);
+      if (crc32c(head, bytes.data() + cut, length - cut) != expected[length]) ++wrong;
+    }
+    REQUIRE(wrong == 0);
+  }
+}
+
+TEST_CASE("a checksummed copy equals the source and stays inside its place", "[crc32c]") {
+  const EachKernel kernel;
+  INFO(kernel.name());
+  const auto bytes = noise((1u << 20) + 7);
+  const auto expected = crc_of_prefixes(bytes.data(), bytes.size());
+  std::size_t wrong = 0;
+  for (std::size_t length = 0; length <= 300; ++length) {
+    for (std::size_t offset = 0; offset < 16; ++offset) {
+      if (!copies_exactly(bytes.data(), length, offset, expected[length])) ++wrong;
+    }
+  }
+  for (std::size_t length = 301; length <= 1300; ++length) {
+    if (!copies_exactly(bytes.data(), length, length % 16, expected[length])) ++wrong;
+  }
+  for (std::size_t length : lengths_around_thresholds()) {
+    if (!copies_exactly(bytes.data(), length, length % 16, expected[length])) ++wrong;
+  }
+  if (!copies_exactly(bytes.data(), bytes.size(), 3, expected[bytes.size()])) ++wrong;
+  REQUIRE(wrong == 0);
+}
+
+TEST_CASE("a checksummed copy reads at any alignment and extends an earlier checksum", "[crc32c]") {
+  const EachKernel kernel;
+  INFO(kernel.name());
+  const auto bytes = noise(700);
+  const auto expected = crc_of_prefixes(bytes.data(), bytes.size());
+  std::vector<std::byte> place(bytes.size());
+  std::size_t wrong = 0;
+  for (std::size_t cut = 0; cut <= bytes.size(); ++cut) {
+    std::fill(place.begin(), place.end(), std::byte{0});
+    const std::uint32_t head = crc32c_copy(0, place.data(), bytes.data(), cut);
+    const std::uint32_t whole = crc32c_copy(head, place.data() + cut, bytes.data() + cut, bytes.size() - cut);
+    if (head != expected[cut] || whole != expected[bytes.size()] || place != bytes) ++wrong;
+  }
+  REQUIRE(wrong == 0);
+}
+
+TEST_CASE("two checksums join into that of the whole", "[crc32c]") {
+  const EachKernel kernel;
+  INFO(kernel.name());
+  const auto bytes = noise(70000);
+  const auto expected = crc_of_prefixes(bytes.data(), bytes.size());
+  std::size_t wrong = 0;
+  for (std::size_t length_a : {0u, 1u, 30u, 700u}) {
+    for (std::size_t length_b = 0; length_b < 69000; length_b += 1 + length_b / 50) {
+      const std::uint32_t crc_b = crc32c(0, bytes.data() + length_a, length_b);
+      if (crc32c_concat(expected[length_a], crc_b, length_b) != expected[length_a + length_b]) ++wrong;
+    }
+  }
+  REQUIRE(wrong == 0);
+}
+
+TEST_CASE("joining is associative for lengths that no buffer has", "[crc32c]") {
+  const EachKernel kernel;
+  INFO(kernel.name());
+  for (std::uint64_t length : {0x1ull, 0xffffull, 0x10001ull, 0xffffffffull, 0x123456789abcdefull, 0x7fffffffffffffffull}) {
+    const std::uint32_t a = 0x12345678, b = 0x9abcdef0, c = 0x0badf00d;
+    const std::uint32_t left = crc32c_concat(crc32c_concat(a, b, length), c, length);
+    const std::uint32_t right = crc32c_concat(a, crc32c_concat(b, c, length), length * 2);
+    REQUIRE(left == right);
+  }
+}
+
+TEST_CASE("a flipped byte moves the checksum as recomputation would", "[crc32c]") {
+  const EachKernel kernel;
+  INFO(kernel.name());
+  auto bytes = noise(5000);
+  const std::uint32_t before = crc_bit_by_bit(bytes.data(), bytes.size());
+  for (std::size_t at : {0u, 1u, 100u, 2500u, 4093u, 4991u, 4998u, 4999u}) {
+    for (unsigned mask : {0x01u, 0x80u, 0xffu, 0x5au, 0x00u}) {
+      bytes[at] ^= static_cast<std::byte>(mask);
+      const std::uint32_t after = crc_bit_by_bit(bytes.data(), bytes.size());
+      bytes[at] ^= static_cast<std::byte>(mask);
+      REQUIRE(crc32c_flip(before, static_cast<std::uint8_t>(mask), bytes.size() - 1 - at) == after);
+    }
+  }
+}
+
+TEST_CASE("an unknown kernel is refused and the one in use stays", "[crc32c]") {
+  const std::string before(crc32c_active());
+  REQUIRE_FALSE(crc32c_select("no such kernel"));
+  REQUIRE(crc32c_active() == before);
+}
+
+TEST_CASE("threads may switch kernels under each other", "[crc32c]") {
+  const std::string before(crc32c_active());
+  const auto bytes = noise(500);
+  const std::uint32_t expected = crc_bit_by_bit(bytes.data(), bytes.size());
+  std::size_t wrong = 0;
+  std::thread other([] {
+    for (int round = 0; round < 200; ++round) {
+      for (const Crc32cKernel& kernel : crc32c_kernels()) crc32c_select(kernel.name);
+    }
+  });
+  for (int round = 0; round < 2000; ++round) {
+    if (crc32c(0, bytes.data(), bytes.size()) != expected) ++wrong;
+  }
+  other.join();
+  crc32c_select(before);
+  REQUIRE(wrong == 0);
+}
+
+TEST_CASE("powers and products of x keep the laws of arithmetic", "[crc32c]") {
+  STATIC_REQUIRE(crc32c_power(0) == 0x80000000);
+  STATIC_REQUIRE(crc32c_power(32) == crc32c_polynomial);
+  STATIC_REQUIRE(crc32c_product(crc32c_power_minus_33(), crc32c_power(33)) == crc32c_power(0));
+  REQUIRE(crc32c_product(crc32c_power(1000), crc32c_power(234)) == crc32c_power(1234));
+  REQUIRE(crc32c_shift_portable(crc32c_power(7), 1000) == crc32c_power(8007));
+}
+
+}  // namespace
