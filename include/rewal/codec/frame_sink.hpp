@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+//
+// FrameSink: where one frame is encoded, in one pass: each byte is copied and checksummed together.
+// Used by one thread, once. The room may come in two pieces; who owns it, and who is told that the frame is complete,
+// is left to the caller.
+
+#ifndef REWAL_CODEC_FRAME_SINK_HPP
+#define REWAL_CODEC_FRAME_SINK_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+#include <rewal/bytes.hpp>
+#include <rewal/codec/crc32c.hpp>
+#include <rewal/codec/format.hpp>
+#include <rewal/codec/records.hpp>
+
+namespace rewal::detail {
+
+class FrameSink {
+ public:
+  /// Room for exactly the frame, of which `second` follows `first`.
+  FrameSink(std::span<std::byte> first, std::span<std::byte> second) noexcept : piece_(first), next_piece_(second) {}
+
+  /// The frame of one event.
+  void put_record_frame(const format::Header& header, Bytes payload, Bytes meta) noexcept {
+    std::byte prefix[format::header_bytes + format::record_header_bytes];
+    format::store_header(prefix, header);
+    store_record_header(prefix + format::header_bytes, payload, meta);
+    put(prefix);
+    if (!meta.empty()) put(meta);
+    put(payload);
+    put_trailer();
+  }
+
+  /// A frame whose records region is ready.
+  void put_region_frame(const format::Header& header, Bytes region) noexcept {
+    std::byte prefix[format::header_bytes];
+    format::store_header(prefix, header);
+    put(prefix);
+    put(region);
+    put_trailer();
+  }
+
+ private:
+  void put(Bytes bytes) noexcept {
+    if (REWAL_UNLIKELY(bytes.size() > piece_.size())) {
+      const std::size_t fitting = piece_.size();
+      put_contiguous(bytes.first(fitting));
+      piece_ = next_piece_;
+      next_piece_ = {};
+      bytes = bytes.subspan(fitting);
+    }
+    put_contiguous(bytes);
+  }
+  void put_contiguous(Bytes bytes) noexcept {
+    crc_ = crc32c_copy(crc_, piece_.data(), bytes.data(), bytes.size());
+    piece_ = piece_.subspan(bytes.size());
+  }
+  void put_trailer() noexcept {
+    std::byte trailer[format::trailer_bytes];
+    store_le(trailer, crc_);
+    const std::size_t fitting = (std::min)(piece_.size(), sizeof trailer);
+    if (fitting != 0) std::memcpy(piece_.data(), trailer, fitting);
+    if (fitting != sizeof trailer) std::memcpy(next_piece_.data(), trailer + fitting, sizeof trailer - fitting);
+  }
+
+  std::span<std::byte> piece_;       // what is left of the piece being filled
+  std::span<std::byte> next_piece_;  // the piece after it
+  std::uint32_t crc_ = 0;            // of everything put so far
+};
+
+/// Sets "everything before this frame had been fsynced" on a complete frame in `frame[0, size)`, and mends its CRC:
+/// the CRC is linear, so one bit changes it by a constant that depends on the frame's size alone.
+template <class IndexableBytes>
+void mark_synced_before(const IndexableBytes& frame, std::uint32_t size) noexcept {
+  const std::size_t crc_at = size - format::trailer_bytes;
+  std::byte trailer[format::trailer_bytes];
+  for (std::size_t i = 0; i < sizeof trailer; ++i) trailer[i] = frame[crc_at + i];
+  frame[format::flags_at] |= std::byte{format::flag_synced_before};
+  store_le(trailer, crc32c_flip(load_le<std::uint32_t>(trailer), format::flag_synced_before, crc_at - format::flags_at - 1));
+  for (std::size_t i = 0; i < sizeof trailer; ++i) frame[crc_at + i] = trailer[i];
+}
+
+}  // namespace rewal::detail
+
+#endif  // REWAL_CODEC_FRAME_SINK_HPP

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+//
+// Pen: whoever holds it, and nobody else, writes, syncs, truncates and closes the storage. Taken by the writer thread,
+// or by a caller that would otherwise only wait for it.
+// Any thread may try; nobody queues. Who waits for a busy pen, and is told when it is put down, is left to the core.
+//
+// EDGES
+//   P1  take: compare_exchange (acquire; seq_cst so that a waiter that finds the pen busy has announced itself before)
+//   P2  put down: store (seq_cst), before the notification of those who wait for the pen. Everything its holder did
+//       happens before what the next holder does.
+
+#ifndef REWAL_SYNC_PEN_HPP
+#define REWAL_SYNC_PEN_HPP
+
+#include <atomic>
+
+#include <rewal/platform.hpp>
+#include <rewal/sync/threads.hpp>
+
+namespace rewal::detail {
+
+template <class Threads = NativeThreads>
+class Pen {
+ public:
+  [[nodiscard]] bool try_take() noexcept {
+    bool expected = false;
+    return !taken_.load(std::memory_order_relaxed) &&
+           taken_.compare_exchange_strong(expected, true, std::memory_order_seq_cst);  // P1, partner P2
+  }
+  void put_down() noexcept { taken_.store(false, std::memory_order_seq_cst); }         // P2, partner P1
+
+  [[nodiscard]] bool is_taken() const noexcept { return taken_.load(std::memory_order_seq_cst); }
+
+ private:
+  alignas(cache_line_bytes) typename Threads::template Atomic<bool> taken_{false};  // by whoever takes the pen
+};
+
+}  // namespace rewal::detail
+
+#endif  // REWAL_SYNC_PEN_HPP

@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: MIT
+//
+// Ring: the lock-free queue of the log, one ring of bytes. A producer claims its place and its LSNs in one
+// compare-and-swap, fills its bytes in place, then publishes; the consumer takes contiguous published bytes.
+// Any number of producers; one consumer at a time, whoever holds the pen. What the bytes mean, who waits for room and
+// who wakes whom is left to others.
+//
+// INVARIANTS
+//   I1  Claims take place and LSN together, so bytes lie in LSN order, and a refused claim takes neither.
+//   I2  consumed <= published <= claimed, as places; claimed - consumed <= capacity. Two frames in flight never share
+//       a byte of memory, since they lie within one lap.
+//   I3  No two frames in flight begin in the same 32 bytes: the smallest frame has 34. So one mark per 32 bytes of
+//       ring says whether a frame that begins there is published, and how long it is.
+//   I4  A mark is 0 from before its place is released until the next frame there is published.
+//   I5  While `held` is set nobody claims but the holder. A frame larger than the ring is claimed by a holder, when
+//       nothing is in flight; it takes LSNs but no place, and holds until it has been consumed.
+//   I6  `sealed` is set for ever. What was claimed before it is published, and may still be consumed.
+//
+// EDGES
+//   R1  publish: mark.store(release)      with  R2  gather: mark.load(acquire)
+//       the frame's bytes are there when its mark is. Without it the consumer would write unfinished frames.
+//   R3  consume: tail.store(release)      with  R4  claim: tail.load(acquire), before and after the compare-and-swap
+//       the consumer has read the old bytes and cleared the old marks before a producer writes new ones.
+//   R5  consume: next_lsn.store(release), before R3, with R4: a producer that sees the tail sees an LSN behind its own
+//       by no more than is in flight, from which its full LSN follows.
+//   R6  claim: head.compare_exchange(seq_cst), which clears `asleep`, with R7 the consumer's fall_asleep:
+//       compare_exchange(seq_cst) from a head that equals the tail. One order: either the claim is first, and the
+//       consumer does not fall asleep, or the consumer is, and the claim finds `asleep` and owes the wake-up.
+//   R8  publish_large: large.store(release) with R9 the consumer's large.load(acquire); back by R3 and the clearing
+//       of `held` (seq_cst), which a later holder reads.
+//
+// OVERDRAWN CLAIMS. Head values repeat after at least 4 laps of bytes, with equal low bits of LSN and frames. A
+// producer stalled between reading the head and swapping it for exactly such a period claims by a check that is out of
+// date. It is at most one claim per stalled thread beyond capacity, places are counted over four laps, and a producer
+// compares its claim with a tail read after it: it finds itself overdrawn() and waits before it touches memory.
+//
+// LIVENESS. Lock-free is said of the claim alone: some producer's swap succeeds. A producer preempted between claim
+// and publish delays the consumption of everything after it, since the file has no holes.
+
+#ifndef REWAL_SYNC_RING_HPP
+#define REWAL_SYNC_RING_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <utility>
+
+#include <rewal/lsn.hpp>
+#include <rewal/platform.hpp>
+#include <rewal/sync/claim_word.hpp>
+#include <rewal/sync/threads.hpp>
+
+namespace rewal::detail {
+
+/// Bytes of the ring, in two pieces where they run over its end. The second is empty otherwise.
+template <class Byte>
+struct RingSpan {
+  std::span<Byte> first;
+  std::span<Byte> second;
+
+  [[nodiscard]] std::size_t size() const noexcept { return first.size() + second.size(); }
+  [[nodiscard]] Byte& operator[](std::size_t i) const noexcept {
+    return i < first.size() ? first[i] : second[i - first.size()];
+  }
+  void copy_to(std::size_t from, std::span<std::byte> to) const noexcept {
+    for (std::size_t i = 0; i < to.size(); ++i) to[i] = (*this)[from + i];
+  }
+};
+
+enum class Refusal : std::uint8_t { none, full, held, sealed, lsns_exhausted };
+
+/// A place and LSNs of one's own.
+struct Claim {
+  Refusal refusal = Refusal::none;
+  bool owes_wake_up = false;  // the claimer wakes the writer, after publishing
+  std::uint32_t size = 0;
+  Lsn first_lsn = 0;
+  std::uint64_t offset = 0;  // in the ring's memory
+  Word end = 0;              // the head after the claim
+
+  [[nodiscard]] explicit operator bool() const noexcept { return refusal == Refusal::none; }
+};
+
+/// Whether a claim that finds the writer asleep wakes it, or will itself see to it that its frame is written.
+enum class Wake : std::uint8_t { writer, nobody };
+
+/// A frame larger than the ring, handed over whole.
+struct LargeFrame {
+  std::unique_ptr<std::byte[]> bytes;
+  std::size_t size = 0;
+  std::uint32_t records = 0;
+};
+
+template <class Threads = NativeThreads>
+class Ring {
+ public:
+  static constexpr std::uint64_t mark_stride = 32;
+  static constexpr std::uint64_t smallest_frame = 34;
+  static constexpr std::uint64_t smallest_record = 6;
+  static constexpr std::uint64_t free_overhead = 512 * 1024;  // what marks may take beyond the bytes asked for
+  static constexpr std::uint64_t most_bytes = std::uint64_t{1} << 30;
+  static_assert(smallest_frame > mark_stride);
+
+  /// Room for `bytes` of frames and for `frames` of them. Of a queue of more than 4 MiB, marks take a ninth.
+  Ring(std::uint64_t bytes, std::uint64_t frames, Lsn next_lsn)
+      : capacity_bytes_(usable_bytes(bytes)),
+        capacity_frames_((std::min)(frames, lap_bytes(capacity_bytes_) / smallest_frame + 1)),
+        layout_(lap_bytes(capacity_bytes_), capacity_frames_, smallest_record),
+        memory_bytes_(static_cast<std::size_t>(lap_bytes(capacity_bytes_))),
+        memory_(new std::byte[memory_bytes_]),
+        marks_(new Atomic<std::uint32_t>[memory_bytes_ / mark_stride]) {
+    for (std::size_t i = 0; i < memory_bytes_ / mark_stride; ++i) marks_[i].store(0, std::memory_order_relaxed);
+    head_.store(layout_.start(next_lsn), std::memory_order_relaxed);
+    tail_.store(layout_.start(next_lsn), std::memory_order_relaxed);
+    next_lsn_.store(next_lsn, std::memory_order_relaxed);
+    large_last_lsn_.store(next_lsn - 1, std::memory_order_relaxed);
+  }
+  Ring(const Ring&) = delete;
+  Ring& operator=(const Ring&) = delete;
+
+  /// A larger frame goes in by a hold.
+  [[nodiscard]] std::uint64_t capacity_bytes() const noexcept { return capacity_bytes_; }
+
+  // ---- producers -------------------------------------------------------------------------------------------------
+
+  /// Takes a place for one frame of `size` bytes with `records` LSNs, or says why not. `size <= capacity_bytes()`.
+  [[nodiscard]] Claim try_claim(std::uint32_t size, std::uint32_t records, Wake wake) noexcept {
+    if (!layout_.counts_frames() && !reserve_frame()) return refused(full_or_worse());
+    const Claim claim = claim_word(size, size, records, wake, claim_flag::held, 0);
+    if (!claim && !layout_.counts_frames()) frames_claimed_.fetch_sub(1, std::memory_order_relaxed);
+    return claim;
+  }
+
+  /// Whether the claim must not touch its memory yet. See OVERDRAWN CLAIMS.
+  [[nodiscard]] bool overdrawn(const Claim& claim) const noexcept {
+    return layout_.distance(tail_.load(std::memory_order_acquire), claim.end).bytes > memory_bytes_;  // R4, partner R3
+  }
+
+  [[nodiscard]] RingSpan<std::byte> room(const Claim& claim) noexcept { return span_at(claim.offset, claim.size); }
+
+  /// The frame's bytes are complete. The claim is used up.
+  void publish(const Claim& claim) noexcept {
+    marks_[claim.offset / mark_stride].store(claim.size, std::memory_order_release);  // R1, partner R2
+  }
+
+  // ---- the holder ------------------------------------------------------------------------------------------------
+
+  /// Takes the queue for oneself: nobody else claims until release_hold(). Not to be kept for long.
+  [[nodiscard]] Refusal try_hold() noexcept {
+    Word head = head_.load(std::memory_order_relaxed);
+    do {
+      if ((head & claim_flag::sealed) != 0) return Refusal::sealed;
+      if ((head & claim_flag::held) != 0) return Refusal::held;
+    } while (!head_.compare_exchange_weak(head, head | claim_flag::held, std::memory_order_seq_cst));
+    return Refusal::none;
+  }
+  void release_hold() noexcept { head_.fetch_and(~claim_flag::held, std::memory_order_seq_cst); }
+
+  /// As try_claim, by the holder, who stays the holder.
+  [[nodiscard]] Claim try_claim_held(std::uint32_t size, std::uint32_t records) noexcept {
+    if (!layout_.counts_frames() && !reserve_frame()) return refused(full_or_worse());
+    const Claim claim = claim_word(size, size, records, Wake::writer, 0, 0);
+    if (!claim && !layout_.counts_frames()) frames_claimed_.fetch_sub(1, std::memory_order_relaxed);
+    return claim;
+  }
+
+  /// LSNs for a frame larger than the ring. Granted when nothing is in flight; takes the hold if the caller has none
+  /// (`already_held` false). The hold ends when the frame is consumed.
+  [[nodiscard]] Claim try_claim_large(std::uint32_t size, std::uint32_t records, bool already_held) noexcept {
+    if (!empty()) return refused(full_or_worse());
+    frames_claimed_.fetch_add(1, std::memory_order_relaxed);
+    const Claim claim =
+        claim_word(size, 0, records, Wake::writer, already_held ? 0 : claim_flag::held, claim_flag::held);
+    if (!claim) {
+      frames_claimed_.fetch_sub(1, std::memory_order_relaxed);
+      return claim;
+    }
+    if (layout_.counts_frames()) frames_claimed_.fetch_sub(1, std::memory_order_relaxed);
+    large_last_lsn_.store(claim.first_lsn + (records - 1), std::memory_order_release);
+    return claim;
+  }
+  void publish_large(LargeFrame frame) noexcept {
+    large_ = std::move(frame);
+    large_published_.store(true, std::memory_order_release);  // R8, partner R9
+  }
+
+  // ---- the consumer ----------------------------------------------------------------------------------------------
+
+  /// Whole published frames, in order.
+  struct Run {
+    RingSpan<std::byte> bytes;
+    std::uint64_t frames = 0;
+    std::size_t last_frame_at = 0;  // from the run's start
+  };
+
+  /// The next published frames, at most `most_bytes_in_run` of bytes, a larger single frame excepted. Empty where the next
+  /// frame is not published. They stay in place until consume().
+  [[nodiscard]] Run gather(std::uint64_t most_bytes_in_run) noexcept {
+    Run run;
+    const std::uint64_t begin = layout_.offset(tail_.load(std::memory_order_relaxed));
+    std::uint64_t bytes = 0;
+    std::uint64_t at = begin;
+    while (bytes < memory_bytes_) {
+      Atomic<std::uint32_t>& mark = marks_[at / mark_stride];
+      const std::uint32_t size = mark.load(std::memory_order_acquire);  // R2, partner R1
+      if (size == 0 || (bytes != 0 && bytes + size > most_bytes_in_run)) break;
+      mark.store(0, std::memory_order_relaxed);  // I4; ordered before the next frame there by R3
+      run.last_frame_at = static_cast<std::size_t>(bytes);
+      ++run.frames;
+      bytes += size;
+      at += size;
+      if (at >= memory_bytes_) at -= memory_bytes_;
+    }
+    run.bytes = span_at(begin, bytes);
+    return run;
+  }
+
+  /// The large frame, if one is next and published; else nullptr.
+  [[nodiscard]] LargeFrame* gather_large() noexcept {
+    return large_published_.load(std::memory_order_acquire) ? &large_ : nullptr;  // R9, partner R8
+  }
+
+  /// Gives back the place of a run that has been written, its LSNs ending before `next_lsn`.
+  void consume(const Run& run, Lsn next_lsn) noexcept { advance_tail(run.bytes.size(), run.frames, next_lsn); }
+
+  void consume_large(Lsn next_lsn) noexcept {
+    large_ = LargeFrame{};
+    large_published_.store(false, std::memory_order_relaxed);  // ordered before the next holder's use by R8's way back
+    advance_tail(0, 1, next_lsn);
+    release_hold();
+  }
+
+  /// Marks that the consumer sleeps and the next claim wakes it. False, and nothing done, where something is in flight
+  /// or the queue is sealed.
+  [[nodiscard]] bool fall_asleep() noexcept {
+    Word head = head_.load(std::memory_order_relaxed);
+    const Word tail = tail_.load(std::memory_order_relaxed);
+    do {
+      if (!layout_.same_place(head, tail) || (head & (claim_flag::sealed | claim_flag::held)) != 0) return false;
+    } while (!head_.compare_exchange_weak(head, head | claim_flag::asleep, std::memory_order_seq_cst));  // R7, partner R6
+    return true;
+  }
+  void take_a_nap() noexcept { head_.fetch_or(claim_flag::napping, std::memory_order_seq_cst); }
+
+  /// Awake again, or made to be. True where this call ended the rest: then the caller owes the wake-up, unless it is
+  /// the consumer itself.
+  bool end_rest() noexcept {
+    constexpr Word resting = claim_flag::asleep | claim_flag::napping;
+    if ((head_.load(std::memory_order_seq_cst) & resting) == 0) return false;
+    return (head_.fetch_and(~resting, std::memory_order_seq_cst) & resting) != 0;
+  }
+  [[nodiscard]] bool is_resting() const noexcept {
+    return (head_.load(std::memory_order_seq_cst) & (claim_flag::asleep | claim_flag::napping)) != 0;
+  }
+
+  // ---- anybody ---------------------------------------------------------------------------------------------------
+
+  /// No claim succeeds from here on; those before it are complete claims.
+  void seal() noexcept { head_.fetch_or(claim_flag::sealed, std::memory_order_seq_cst); }
+
+  /// Nothing is in flight, at some moment during the call.
+  [[nodiscard]] bool empty() const noexcept {
+    const Word tail = tail_.load(std::memory_order_acquire);
+    const Word head = head_.load(std::memory_order_seq_cst);
+    return layout_.same_place(head, tail) &&
+           (layout_.counts_frames() || frames_claimed_.load(std::memory_order_acquire) ==
+                                           frames_consumed_.load(std::memory_order_acquire));
+  }
+
+  [[nodiscard]] std::uint64_t bytes_in_flight() const noexcept {
+    const Word tail = tail_.load(std::memory_order_acquire);
+    const Word head = head_.load(std::memory_order_relaxed);
+    return layout_.distance(tail, head).bytes;
+  }
+
+  [[nodiscard]] std::uint64_t frames_in_flight() const noexcept {
+    for (;;) {
+      const Word tail = tail_.load(std::memory_order_acquire);
+      const std::uint64_t claimed = frames_claimed_.load(std::memory_order_relaxed);
+      const std::uint64_t consumed = frames_consumed_.load(std::memory_order_acquire);
+      const Word head = head_.load(std::memory_order_seq_cst);
+      if (tail_.load(std::memory_order_seq_cst) != tail) continue;
+      if (layout_.counts_frames()) return layout_.distance(tail, head).frames;
+      return claimed > consumed ? claimed - consumed : 0;
+    }
+  }
+
+  /// At most half of the queue is in use: the time to let those in who wait for room.
+  [[nodiscard]] bool half_empty() const noexcept {
+    return bytes_in_flight() <= capacity_bytes_ / 2 && frames_in_flight() <= capacity_frames_ / 2;
+  }
+
+  /// The LSN after the last consumed one.
+  [[nodiscard]] Lsn next_unconsumed_lsn() const noexcept { return next_lsn_.load(std::memory_order_acquire); }
+
+  /// The highest LSN assigned so far, at some moment during the call.
+  [[nodiscard]] Lsn last_assigned_lsn() const noexcept {
+    for (;;) {
+      const Lsn behind = next_lsn_.load(std::memory_order_seq_cst);
+      const Word head = head_.load(std::memory_order_seq_cst);
+      if (next_lsn_.load(std::memory_order_seq_cst) != behind) continue;  // else `head` could be laps ahead of it
+      const Lsn in_word = layout_.full_lsn(head, behind) - 1;
+      return (std::max)(in_word, large_last_lsn_.load(std::memory_order_acquire));
+    }
+  }
+
+ private:
+  template <class T>
+  using Atomic = typename Threads::template Atomic<T>;
+
+  [[nodiscard]] static std::uint64_t usable_bytes(std::uint64_t asked) noexcept {
+    const std::uint64_t with_marks = (asked + free_overhead) / (mark_stride + sizeof(std::uint32_t)) * mark_stride;
+    return (std::min)(asked, with_marks);
+  }
+  [[nodiscard]] static std::uint64_t lap_bytes(std::uint64_t capacity) noexcept {
+    constexpr std::uint64_t unit = 2 * mark_stride;
+    return (capacity + unit - 1) / unit * unit;
+  }
+
+  [[nodiscard]] static Claim refused(Refusal why) noexcept {
+    Claim claim;
+    claim.refusal = why;
+    return claim;
+  }
+  [[nodiscard]] Refusal full_or_worse() const noexcept {
+    const Word head = head_.load(std::memory_order_seq_cst);
+    if ((head & claim_flag::sealed) != 0) return Refusal::sealed;
+    return (head & claim_flag::held) != 0 ? Refusal::held : Refusal::full;
+  }
+
+  /// The compare-and-swap of every claim: `bytes` of place, one frame, `records` LSNs. `stopping` are the flags, besides
+  /// sealed, that refuse it; `raised` is set with it.
+  [[nodiscard]] Claim claim_word(std::uint32_t size, std::uint64_t bytes, std::uint32_t records, Wake wake, Word stopping,
+                                 Word raised) noexcept {
+    Word head = head_.load(std::memory_order_relaxed);
+    Word next = 0;
+    bool owes = false;
+    for (;;) {
+      if ((head & (claim_flag::sealed | stopping)) != 0) {
+        return refused((head & claim_flag::sealed) != 0 ? Refusal::sealed : Refusal::held);
+      }
+      const Word tail = tail_.load(std::memory_order_acquire);  // R4, partner R3
+      const Lsn behind = next_lsn_.load(std::memory_order_relaxed);
+      const ClaimLayout::Distance used = layout_.distance(tail, head);
+      const bool alone = bytes == 0;  // a large frame
+      const bool room = alone ? layout_.same_place(head, tail)
+                              : used.bytes + bytes <= capacity_bytes_ &&
+                                    (used.frames < capacity_frames_ || !layout_.counts_frames());
+      const Lsn first = layout_.full_lsn(head, behind);
+      const bool lsns = first <= max_lsn && records - 1 <= max_lsn - first;
+      if (REWAL_UNLIKELY(!room || !lsns)) {
+        // An old head with a newer tail looks full when it is not: the verdict counts for the current head only.
+        const Word now = head_.load(std::memory_order_seq_cst);
+        if (now == head) return refused(room ? Refusal::lsns_exhausted : Refusal::full);
+        head = now;
+        continue;
+      }
+      next = layout_.advanced(head, bytes, 1, records) | raised;
+      owes = false;
+      if (REWAL_UNLIKELY((head & (claim_flag::asleep | claim_flag::napping)) != 0)) {
+        owes = wake == Wake::writer && ((head & claim_flag::asleep) != 0 || (used.bytes + bytes) * 2 > capacity_bytes_ ||
+                                        used.frames * 2 > capacity_frames_ || alone);
+        if (owes) next &= ~(claim_flag::asleep | claim_flag::napping);
+      }
+      if (head_.compare_exchange_weak(head, next, std::memory_order_seq_cst, std::memory_order_relaxed)) break;  // R6
+    }
+    Claim claim;
+    claim.owes_wake_up = owes;
+    claim.size = size;
+    claim.offset = layout_.offset(head);
+    claim.end = next;
+    static_cast<void>(tail_.load(std::memory_order_acquire));  // R4: brings R5's LSN, behind this claim by what is in flight
+    claim.first_lsn = layout_.full_lsn(head, next_lsn_.load(std::memory_order_relaxed));
+    return claim;
+  }
+
+  /// Counts a frame in where the word has no room for the count. Exact: it never exceeds the capacity.
+  [[nodiscard]] bool reserve_frame() noexcept {
+    std::uint64_t claimed = frames_claimed_.load(std::memory_order_relaxed);
+    do {
+      const std::uint64_t consumed = frames_consumed_.load(std::memory_order_acquire);
+      if (claimed >= consumed && claimed - consumed >= capacity_frames_) {
+        if (frames_claimed_.load(std::memory_order_seq_cst) == claimed) return false;
+        claimed = frames_claimed_.load(std::memory_order_relaxed);
+        continue;
+      }
+    } while (!frames_claimed_.compare_exchange_weak(claimed, claimed + 1, std::memory_order_relaxed));
+    return true;
+  }
+
+  void advance_tail(std::uint64_t bytes, std::uint64_t frames, Lsn next_lsn) noexcept {
+    const Word tail = tail_.load(std::memory_order_relaxed);
+    const Lsn old_lsn = next_lsn_.load(std::memory_order_relaxed);
+    frames_consumed_.store(frames_consumed_.load(std::memory_order_relaxed) + frames, std::memory_order_release);
+    next_lsn_.store(next_lsn, std::memory_order_seq_cst);                                     // R5, partner R4
+    tail_.store(layout_.advanced(tail, bytes, frames, next_lsn - old_lsn), std::memory_order_release);  // R3, partner R4
+  }
+
+  [[nodiscard]] RingSpan<std::byte> span_at(std::uint64_t offset, std::uint64_t size) noexcept {
+    const auto begin = static_cast<std::size_t>(offset);
+    const auto bytes = static_cast<std::size_t>(size);
+    const std::size_t to_end = memory_bytes_ - begin;
+    if (bytes <= to_end) return {{memory_.get() + begin, bytes}, {}};
+    return {{memory_.get() + begin, to_end}, {memory_.get(), bytes - to_end}};
+  }
+
+  const std::uint64_t capacity_bytes_;   // most bytes of frames in flight
+  const std::uint64_t capacity_frames_;  // most frames in flight
+  const ClaimLayout layout_;
+  const std::size_t memory_bytes_;  // one lap
+  const std::unique_ptr<std::byte[]> memory_;                // a frame's bytes: by its claimer, then by the consumer
+  const std::unique_ptr<Atomic<std::uint32_t>[]> marks_;     // frame sizes: set by claimers, cleared by the consumer
+  LargeFrame large_;                                         // by the holder, then by the consumer (R8)
+
+  alignas(cache_line_bytes) Atomic<Word> head_{0};           // by claimers; flags by holder, consumer and sealer
+  Atomic<std::uint64_t> frames_claimed_{0};                  // by claimers, where the word does not count frames
+  Atomic<Lsn> large_last_lsn_{0};                            // by the claimer of a large frame
+  Atomic<bool> large_published_{false};                      // by the holder, cleared by the consumer
+
+  alignas(cache_line_bytes) Atomic<Word> tail_{0};           // by the consumer
+  Atomic<Lsn> next_lsn_{0};                                  // by the consumer: first LSN not consumed
+  Atomic<std::uint64_t> frames_consumed_{0};                 // by the consumer
+  char padding_[cache_line_bytes - 24]{};
+};
+
+}  // namespace rewal::detail
+
+#endif  // REWAL_SYNC_RING_HPP
