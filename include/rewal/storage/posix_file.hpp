@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: MIT
+//
+// The file calls of POSIX systems: Linux first, then macOS, then the rest. Each does one thing and says what the
+// system said; none keeps state. Any thread may make any of them; who may touch a file while it is being closed, and
+// where the log's end is, is left to FileStorage.
+
+#ifndef REWAL_STORAGE_POSIX_FILE_HPP
+#define REWAL_STORAGE_POSIX_FILE_HPP
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <rewal/bytes.hpp>
+#include <rewal/error.hpp>
+#include <rewal/platform.hpp>
+#include <rewal/result.hpp>
+#include <rewal/storage/path.hpp>
+#if REWAL_LINUX
+#include <sys/syscall.h>
+#endif
+
+namespace rewal::detail {
+
+// Offsets of 64 bits, whatever the program asked of its C library: a header cannot set _FILE_OFFSET_BITS.
+#if defined(_LARGEFILE64_SOURCE)
+namespace posix {
+using FileStatus = struct ::stat64;
+using Offset = ::off64_t;
+inline int open(const char* path, int flags, unsigned mode) noexcept { return ::open64(path, flags, mode); }
+inline int fstat(int fd, FileStatus* status) noexcept { return ::fstat64(fd, status); }
+inline int ftruncate(int fd, Offset size) noexcept { return ::ftruncate64(fd, size); }
+inline ::ssize_t pread(int fd, void* into, std::size_t size, Offset offset) { return ::pread64(fd, into, size, offset); }
+inline ::ssize_t pwrite(int fd, const void* from, std::size_t size, Offset offset) {
+  return ::pwrite64(fd, from, size, offset);
+}
+inline void* mmap_shared(int fd, std::size_t size) noexcept {
+  return ::mmap64(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
+}
+#if REWAL_LINUX
+inline int fallocate(int fd, Offset from, Offset size) { return ::fallocate64(fd, 0, from, size); }
+#endif
+inline std::uint64_t file_size_limit() noexcept {
+  struct ::rlimit64 limit {};
+  if (::getrlimit64(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM64_INFINITY) return UINT64_MAX;
+  return limit.rlim_cur;
+}
+}  // namespace posix
+#else
+namespace posix {
+using FileStatus = struct ::stat;
+using Offset = ::off_t;
+inline int open(const char* path, int flags, unsigned mode) noexcept { return ::open(path, flags, mode); }
+inline int fstat(int fd, FileStatus* status) noexcept { return ::fstat(fd, status); }
+inline int ftruncate(int fd, Offset size) noexcept { return ::ftruncate(fd, size); }
+inline ::ssize_t pread(int fd, void* into, std::size_t size, Offset offset) { return ::pread(fd, into, size, offset); }
+inline ::ssize_t pwrite(int fd, const void* from, std::size_t size, Offset offset) {
+  return ::pwrite(fd, from, size, offset);
+}
+inline void* mmap_shared(int fd, std::size_t size) noexcept {
+  return ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
+}
+#if REWAL_LINUX
+inline int fallocate(int fd, Offset from, Offset size) { return ::fallocate(fd, 0, from, size); }
+#endif
+inline std::uint64_t file_size_limit() noexcept {
+  struct ::rlimit limit {};
+  if (::getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return UINT64_MAX;
+  return static_cast<std::uint64_t>(limit.rlim_cur);
+}
+}  // namespace posix
+#endif
+
+static_assert(sizeof(posix::Offset) == 8, "rewal needs 64-bit file offsets: compile with -D_FILE_OFFSET_BITS=64");
+
+namespace posix {
+
+inline constexpr std::uint64_t max_offset = INT64_MAX;
+
+/// Most bytes asked of one read or write: some systems refuse more than INT_MAX, Linux stops there by itself.
+inline constexpr std::size_t max_transfer_bytes = std::size_t{1} << 30;
+
+[[nodiscard]] inline Error failure(int code, const char* what) noexcept {
+  return {Errc::io, std::error_code(code, std::system_category()), what};
+}
+[[nodiscard]] inline Error failure(const char* what) noexcept { return failure(errno, what); }
+
+/// Repeats a call that a signal cut short and that has then done nothing. Never used for fsync or pwrite.
+template <class Call>
+[[nodiscard]] auto uninterrupted(Call call) noexcept {
+  for (;;) {
+    const auto result = call();
+    if (result != -1 || errno != EINTR) return result;
+  }
+}
+
+}  // namespace posix
+
+/// An open descriptor, closed with the object. Movable.
+class PosixFile {
+ public:
+  PosixFile() noexcept = default;
+  explicit PosixFile(int descriptor) noexcept : descriptor_(descriptor) {}
+  PosixFile(PosixFile&& other) noexcept
+      : descriptor_(std::exchange(other.descriptor_, -1)), locked_by_(std::exchange(other.locked_by_, 0)) {}
+  PosixFile& operator=(PosixFile&& other) noexcept {
+    std::swap(descriptor_, other.descriptor_);
+    std::swap(locked_by_, other.locked_by_);
+    return *this;
+  }
+  PosixFile(const PosixFile&) = delete;
+  PosixFile& operator=(const PosixFile&) = delete;
+  ~PosixFile() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+
+  [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
+  [[nodiscard]] int release() noexcept { return std::exchange(descriptor_, -1); }
+  [[nodiscard]] ::pid_t locked_by() const noexcept { return locked_by_; }
+  void set_locked_by(::pid_t process) noexcept { locked_by_ = process; }
+
+ private:
+  int descriptor_ = -1;
+  ::pid_t locked_by_ = 0;
+};
+
+/// A read-only mapping of the first bytes of a file, unmapped with the object. Movable.
+class PosixRegion {
+ public:
+  PosixRegion(void* data, std::size_t size) noexcept : data_(data), size_(size) {}
+  PosixRegion(PosixRegion&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+  PosixRegion& operator=(PosixRegion&&) = delete;
+  ~PosixRegion() {
+    if (data_ != nullptr) ::munmap(data_, size_);
+  }
+
+  [[nodiscard]] const std::byte* data() const noexcept { return static_cast<const std::byte*>(data_); }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+ private:
+  void* data_;
+  std::size_t size_;
+};
+
+/// The seam between FileStorage and the system. A replacement has the same members, static or not.
+struct PosixFileSystem {
+  using File = PosixFile;
+  using Region = PosixRegion;
+
+  /// A mapping may be longer than the file: bytes that the file gains later show up in it.
+  static constexpr bool maps_past_the_end = true;
+
+  // Opening. Only regular files are opened; descriptors are not inherited through exec.
+
+  /// Opens for reading and writing, creating an empty file (0644) where there is none.
+  [[nodiscard]] static Result<File> open_or_create(const NativePath& path) noexcept {
+    return open_regular(path, O_RDWR | O_CREAT | O_NOCTTY, 0644, "opening the log file failed: check its path and permissions");
+  }
+
+  /// Creates a file that must not exist yet, with no more permissions than `like` has.
+  [[nodiscard]] static Result<File> create_new(const NativePath& path, const File& like) noexcept {
+    posix::FileStatus status{};
+    const bool known = posix::fstat(like.descriptor(), &status) == 0;
+    const unsigned mode = known ? status.st_mode & 0666u : 0600u;
+    return open_regular(path, O_RDWR | O_CREAT | O_EXCL, mode, "creating a file beside the log failed: check the directory's permissions");
+  }
+
+  /// Opens what is there, for reading and for fsync.
+  [[nodiscard]] static Result<File> open_existing(const NativePath& path) noexcept {
+    return open_regular(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, "opening a file beside the log failed: check its permissions");
+  }
+
+  // Bytes.
+
+  [[nodiscard]] static Result<std::uint64_t> size(const File& file) noexcept {
+    posix::FileStatus status{};
+    if (posix::fstat(file.descriptor(), &status) != 0) return posix::failure("asking for the log file's size failed: check the device");
+    return static_cast<std::uint64_t>(status.st_size);
+  }
+
+  /// May be short; 0 is the end.
+  [[nodiscard]] static Result<std::size_t> read_at(const File& file, std::span<std::byte> into, std::uint64_t offset) noexcept {
+    if (offset > posix::max_offset) return std::size_t{0};
+    const auto size = into.size() < posix::max_transfer_bytes ? into.size() : posix::max_transfer_bytes;
+    const auto count = posix::uninterrupted(
+        [&] { return posix::pread(file.descriptor(), into.data(), size, static_cast<posix::Offset>(offset)); });
+    if (count < 0) return posix::failure("reading the log file failed: check the device");
+    return static_cast<std::size_t>(count);
+  }
+
+  /// One attempt: may be short, and EINTR is returned like every other error.
+  [[nodiscard]] static Result<std::size_t> write_at(const File& file, Bytes bytes, std::uint64_t offset) noexcept {
+    constexpr const char* what = "writing the log file failed: make room or check the device, then open the log again";
+    if (offset > posix::max_offset) return posix::failure(EFBIG, what);
+    const auto size = bytes.size() < posix::max_transfer_bytes ? bytes.size() : posix::max_transfer_bytes;
+    const auto count = posix::pwrite(file.descriptor(), bytes.data(), size, static_cast<posix::Offset>(offset));
+    if (count < 0) return posix::failure(what);
+    return static_cast<std::size_t>(count);
+  }
+
+  [[nodiscard]] static Result<void> truncate(const File& file, std::uint64_t size) noexcept {
+    constexpr const char* what = "truncating the log file failed: check its permissions and the device";
+    if (size > posix::max_offset) return posix::failure(EFBIG, what);
+    const int result =
+        posix::uninterrupted([&] { return posix::ftruncate(file.descriptor(), static_cast<posix::Offset>(size)); });
+    if (result != 0) return posix::failure(what);
+    return {};
+  }
+
+  /// Grows the file from `from` bytes to `to`, with room on the device behind the new bytes, which read as zeros.
+  /// The C library's posix_fallocate is not used: where the file system cannot do it, that one writes.
+  [[nodiscard]] static Result<void> allocate(const File& file, std::uint64_t from, std::uint64_t to) noexcept {
+    constexpr const char* what = "preallocating the log file failed: the file grows with each write instead";
+    // Beyond the limit the system would not only refuse but raise SIGXFSZ, for room that is not needed yet.
+    if (to > posix::max_offset || to > posix::file_size_limit()) return posix::failure(EFBIG, what);
+#if REWAL_LINUX
+    const auto offset = static_cast<posix::Offset>(from);
+    const auto size = static_cast<posix::Offset>(to - from);
+    if (posix::fallocate(file.descriptor(), offset, size) != 0) return posix::failure(what);
+    return {};
+#elif REWAL_APPLE
+    ::fstore_t request{F_ALLOCATEALL, F_PEOFPOSMODE, 0, static_cast<::off_t>(to - from), 0};
+    if (::fcntl(file.descriptor(), F_PREALLOCATE, &request) == -1) return posix::failure(what);
+    return truncate(file, to);
+#else
+    static_cast<void>(file);
+    static_cast<void>(from);
+    return posix::failure(EOPNOTSUPP, what);
+#endif
+  }
+
+  // Durability. A failed sync is never repeated, EINTR included: the system may have marked the lost pages clean.
+
+  /// The bytes, and the size if that is what makes them readable.
+  [[nodiscard]] static Result<void> sync_data(const File& file) noexcept {
+#if REWAL_LINUX
+    if (::fdatasync(file.descriptor()) != 0) return posix::failure(sync_failed);
+    return {};
+#else
+    return sync_all(file);
+#endif
+  }
+
+  /// The bytes and everything the system knows about the file.
+  [[nodiscard]] static Result<void> sync_all(const File& file) noexcept {
+#if REWAL_APPLE
+    // fsync stops at the drive's cache there. A file system without the call (some network ones) says ENOTSUP at once.
+    if (::fcntl(file.descriptor(), F_FULLFSYNC) == 0) return {};
+    if (errno != ENOTSUP && errno != EINVAL && errno != ENOTTY) return posix::failure(sync_failed);
+#endif
+    if (::fsync(file.descriptor()) != 0) return posix::failure(sync_failed);
+    return {};
+  }
+
+  /// Makes the names in the directory of `path` durable: the one where the file really is, if `path` is a link to it.
+  [[nodiscard]] static Result<void> sync_directory_of(const NativePath& path) {
+    struct Free {
+      void operator()(char* text) const noexcept { std::free(text); }
+    };
+    const std::unique_ptr<char, Free> real(::realpath(path.c_str(), nullptr));
+    const std::string directory = parent_of(real != nullptr ? std::string(real.get()) : path);
+    const PosixFile file(posix::uninterrupted([&] { return posix::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0); }));
+    if (file.descriptor() < 0) return posix::failure("opening the log's directory to fsync it failed: check its permissions");
+    // EINVAL: this file system has no fsync of directories, so there is nothing that could be waited for.
+    if (::fsync(file.descriptor()) != 0 && errno != EINVAL) return posix::failure("fsync of the log's directory failed: check the device");
+    return {};
+  }
+
+  // The lock. It belongs to the open file, which a mapping and a forked child keep open: closing does not release it.
+
+  /// Takes the exclusive lock or returns file_locked; never waits.
+  [[nodiscard]] static Result<void> lock(File& file) noexcept {
+    if (posix::uninterrupted([&] { return ::flock(file.descriptor(), LOCK_EX | LOCK_NB); }) == 0) {
+      file.set_locked_by(::getpid());
+      return {};
+    }
+    if (errno == EWOULDBLOCK) return Error(Errc::file_locked, std::error_code(errno, std::system_category()));
+    return posix::failure("locking the log file failed: keep it on a file system that supports flock");
+  }
+
+  /// Whether this process took the lock. A forked child has the descriptor, but the file is not its own to change.
+  [[nodiscard]] static bool holds_lock(const File& file) noexcept { return file.locked_by() == ::getpid(); }
+
+  [[nodiscard]] static Result<void> unlock(File& file) noexcept {
+    file.set_locked_by(0);
+    if (posix::uninterrupted([&] { return ::flock(file.descriptor(), LOCK_UN); }) == 0) return {};
+    return posix::failure("unlocking the log file failed: it stays locked until this process ends");
+  }
+
+  /// The descriptor is gone afterwards, whatever the result.
+  [[nodiscard]] static Result<void> close(File& file) noexcept {
+    const int descriptor = file.release();
+    if (descriptor < 0 || ::close(descriptor) == 0 || errno == EINTR) return {};
+    return posix::failure("closing the log file failed: check the device");
+  }
+
+  // Mapping.
+
+  /// Maps the first `size` bytes, at least one, for reading front to back.
+  [[nodiscard]] static Result<Region> map(const File& file, std::size_t size) noexcept {
+    void* const data = posix::mmap_shared(file.descriptor(), size);
+    if (data == MAP_FAILED) return posix::failure("mapping the log file failed: raise the limit on address space");
+    // Doubles the read-ahead and reads nothing that is not asked for (128 MiB not in memory: 82 ms against 134).
+    static_cast<void>(::madvise(data, size, MADV_SEQUENTIAL));
+    return Region(data, size);
+  }
+
+  /// Whether a truncation was refused because the file is mapped; never here.
+  [[nodiscard]] static bool refused_by_mapping(const Error&) noexcept { return false; }
+
+  // Names.
+
+  /// Renames `from` to `to`, which must not exist: an existing one is never replaced.
+  [[nodiscard]] static Result<void> rename_new(const NativePath& from, const NativePath& to) noexcept {
+    constexpr const char* what = "renaming a file beside the log failed: check the directory's permissions";
+#if REWAL_LINUX && defined(SYS_renameat2)
+    constexpr unsigned no_replace = 1;
+    if (::syscall(SYS_renameat2, AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), no_replace) == 0) return {};
+    if (errno != EINVAL && errno != ENOSYS) return posix::failure(what);
+#elif REWAL_APPLE
+    if (::renamex_np(from.c_str(), to.c_str(), RENAME_EXCL) == 0) return {};
+    if (errno != EINVAL && errno != ENOTSUP) return posix::failure(what);
+#endif
+    if (::link(from.c_str(), to.c_str()) != 0) return posix::failure(what);
+    return remove(from);
+  }
+
+  [[nodiscard]] static Result<void> remove(const NativePath& path) noexcept {
+    if (::unlink(path.c_str()) != 0) return posix::failure("removing a file beside the log failed: check the directory's permissions");
+    return {};
+  }
+
+  [[nodiscard]] static bool is_missing(const Error& error) noexcept { return error.system().value() == ENOENT; }
+  [[nodiscard]] static bool exists_already(const Error& error) noexcept { return error.system().value() == EEXIST; }
+
+ private:
+  static constexpr const char* sync_failed = "fsync of the log file failed: what it covered may be lost, check the device and open the log again";
+
+  [[nodiscard]] static Result<File> open_regular(const NativePath& path, int flags, unsigned mode, const char* what) noexcept {
+    File file(posix::uninterrupted([&] { return posix::open(path.c_str(), flags | O_CLOEXEC, mode); }));
+    if (file.descriptor() < 0) return posix::failure(what);
+    posix::FileStatus status{};
+    if (posix::fstat(file.descriptor(), &status) != 0) return posix::failure(what);
+    if (!S_ISREG(status.st_mode)) return invalid_argument("the path of the log names something other than a regular file: pass a file's path");
+    return file;
+  }
+
+  [[nodiscard]] static std::string parent_of(const std::string& path) {
+    const auto slash = path.rfind('/');
+    if (slash == std::string::npos) return ".";
+    return slash == 0 ? "/" : path.substr(0, slash);
+  }
+};
+
+}  // namespace rewal::detail
+
+#endif  // REWAL_STORAGE_POSIX_FILE_HPP
