@@ -1,0 +1,21 @@
+# An overlay port: it builds the tree that it lies in. Use it with --overlay-ports=<rewal>/cmake/vcpkg/ports
+# and, since vcpkg caches by the port's files alone, with --binarysource=clear after a change of the tree.
+get_filename_component(SOURCE_PATH "${CURRENT_PORT_DIR}/../../../.." ABSOLUTE)
+
+set(VCPKG_BUILD_TYPE release) # header-only
+
+vcpkg_cmake_configure(
+    SOURCE_PATH "${SOURCE_PATH}"
+    OPTIONS
+        -DREWAL_BUILD_TESTS=OFF
+        -DREWAL_BUILD_EXAMPLES=OFF
+        -DREWAL_BUILD_BENCH=OFF
+        -DREWAL_INSTALL=ON
+)
+vcpkg_cmake_install()
+vcpkg_cmake_config_fixup(CONFIG_PATH share/cmake/rewal)
+vcpkg_fixup_pkgconfig()
+file(REMOVE_RECURSE "${CURRENT_PACKAGES_DIR}/lib")
+
+file(INSTALL "${CMAKE_CURRENT_LIST_DIR}/usage" DESTINATION "${CURRENT_PACKAGES_DIR}/share/${PORT}")
+vcpkg_install_copyright(FILE_LIST "${SOURCE_PATH}/LICENSE")

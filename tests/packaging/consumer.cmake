@@ -1,0 +1,16 @@
+# What each consuming project does once it has the target, and what it must not have got along with it.
+foreach(target IN ITEMS tour quickstart rewal_developer rewal_test_support)
+  if(TARGET ${target})
+    message(FATAL_ERROR "rewal brought its own target ${target} into the consumer")
+  endif()
+endforeach()
+get_target_property(flags rewal::rewal INTERFACE_COMPILE_OPTIONS)
+if(flags)
+  message(FATAL_ERROR "rewal brought its own compile options into the consumer: ${flags}")
+endif()
+
+add_executable(consumer "${CMAKE_CURRENT_LIST_DIR}/consumer.cpp")
+target_link_libraries(consumer PRIVATE rewal::rewal)
+if(NOT MSVC)
+  target_compile_options(consumer PRIVATE -Wall -Wextra -Wpedantic -Werror)
+endif()

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: MIT
+# Installs the overlay port with vcpkg, where there is one, and builds the consumer against what it installed.
+cmake_minimum_required(VERSION 3.20)
+
+file(READ "${SOURCE_DIR}/cmake/vcpkg/ports/rewal/vcpkg.json" manifest)
+string(JSON port_version GET "${manifest}" version-semver)
+if(NOT port_version STREQUAL EXPECTED_VERSION)
+  message(FATAL_ERROR "the vcpkg port says ${port_version}, the header ${EXPECTED_VERSION}")
+endif()
+
+find_program(vcpkg vcpkg)
+if(NOT vcpkg)
+  message("SKIPPED: vcpkg is not on the path")
+  return()
+endif()
+
+file(REMOVE_RECURSE "${WORK_DIR}")
+execute_process(
+  COMMAND
+    "${vcpkg}" install rewal --classic --enforce-port-checks --binarysource=clear "--overlay-ports=${SOURCE_DIR}/cmake/vcpkg/ports"
+    "--x-install-root=${WORK_DIR}/installed" "--x-buildtrees-root=${WORK_DIR}/buildtrees"
+    "--x-packages-root=${WORK_DIR}/packages" COMMAND_ERROR_IS_FATAL ANY)
+file(GLOB config "${WORK_DIR}/installed/*/share/rewal/rewalConfig.cmake")
+get_filename_component(config_dir "${config}" DIRECTORY)
+execute_process(
+  COMMAND "${CMAKE_COMMAND}" -S "${CMAKE_CURRENT_LIST_DIR}/find_package" -B "${WORK_DIR}/build" -G "${GENERATOR}"
+          "-DCMAKE_CXX_COMPILER=${COMPILER}" "-Drewal_DIR=${config_dir}" "-DREWAL_EXPECTED_VERSION=${EXPECTED_VERSION}"
+          COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND "${CMAKE_COMMAND}" --build "${WORK_DIR}/build" COMMAND_ERROR_IS_FATAL ANY)
