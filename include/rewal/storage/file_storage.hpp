@@ -84,15 +84,15 @@ class BasicFileStorage {
 
   /// Cuts preallocated space, releases the lock, closes. Waits for a read_at in progress, never for a mapping; where a
   /// mapping forbids the cut (Windows) the zeros stay, which is no error. Whatever it returns, the file is closed and
-  /// unlocked, and the next call succeeds. A storage destroyed without close() only closes and unlocks: who drops it has
-  /// met an error or refused the file, and then nothing more may change.
+  /// unlocked, and the next call succeeds. A storage destroyed without close() only closes and unlocks: who drops it
+  /// has met an error or refused the file, and then nothing more may change.
   [[nodiscard]] Result<void> close() {
     if (!is_open()) return {};
     return state_->close();
   }
 
-  /// The bytes [0, size), size being at most size(), for as long as the pointer lives. A device error, or another program
-  /// that cuts the file, ends the process that touches them with SIGBUS.
+  /// The bytes [0, size), size being at most size(), for as long as the pointer lives. A device error, or another
+  /// program that cuts the file, ends the process that touches them with SIGBUS.
   [[nodiscard]] Result<std::shared_ptr<const Mapping>> map(std::uint64_t size) const {
     using Mapped = Result<std::shared_ptr<const Mapping>>;
     if (!is_open()) return Errc::closed;
@@ -203,8 +203,8 @@ struct BasicFileStorage<FileSystem>::State {
     if (closed.load(std::memory_order_relaxed)) return Errc::closed;
     const auto limit = end.load(std::memory_order_acquire);  // edge `grown`
     if (offset >= limit || into.empty()) return std::size_t{0};
-    return files.read_at(file, into.first(static_cast<std::size_t>((std::min<std::uint64_t>)(into.size(), limit - offset))),
-                         offset);
+    return files.read_at(
+        file, into.first(static_cast<std::size_t>((std::min<std::uint64_t>)(into.size(), limit - offset))), offset);
   }
 
   [[nodiscard]] Result<std::shared_ptr<const Mapping>> map(std::uint64_t size) {
@@ -254,7 +254,7 @@ struct BasicFileStorage<FileSystem>::State {
   std::atomic<std::uint64_t> end{0};  // read by everyone
   std::atomic<bool> closed{false};    // read by everyone
 
-  mutable std::shared_mutex handle;                 // shared: reading through `file`; alone: closing it
+  mutable std::shared_mutex handle;  // shared: reading through `file`; alone: closing it
   typename FileSystem::File file;
   std::mutex mapping;
   MappingCache<FileSystem> mapped;  // under `mapping`

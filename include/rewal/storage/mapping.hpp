@@ -46,7 +46,8 @@ class MappingCache {
   [[nodiscard]] Result<std::shared_ptr<const Mapping>> get(FileSystem& files, const typename FileSystem::File& file,
                                                            std::uint64_t size) {
     if (size > (std::numeric_limits<std::size_t>::max)() / 2) {
-      return Error(Errc::io, std::make_error_code(std::errc::not_enough_memory), "the log file is too large to be mapped in this process");
+      return Error(Errc::io, std::make_error_code(std::errc::not_enough_memory),
+                   "the log file is too large to be mapped in this process");
     }
     const auto wanted = static_cast<std::size_t>(size);
     if (region_ == nullptr || region_->size() < wanted) {
@@ -62,14 +63,23 @@ class MappingCache {
 
  private:
   // Address space is all that headroom costs; with it a growing log is mapped anew only as often as it doubles.
-  static constexpr std::size_t least_headroom_bytes = sizeof(void*) >= 8 ? std::size_t{256} << 20 : std::size_t{1} << 20;
+  static constexpr std::size_t least_headroom_bytes =
+      sizeof(void*) >= 8 ? std::size_t{256} << 20 : std::size_t{1} << 20;
 
-  [[nodiscard]] static Result<Region> map_anew(FileSystem& files, const typename FileSystem::File& file, std::size_t size) {
+  [[nodiscard]] static Result<Region> map_anew(FileSystem& files, const typename FileSystem::File& file,
+                                               std::size_t size) {
     if constexpr (FileSystem::maps_past_the_end) {
       const std::size_t growth = sizeof(void*) >= 8 ? size : 0;
       const std::size_t headroom = growth > least_headroom_bytes ? growth : least_headroom_bytes;
       auto generous = files.map(file, size + headroom);
       if (generous) return generous;
+    } else {
+      // As much as the file has: preallocated space saves mapping anew after each append.
+      const auto whole = files.size(file);
+      if (whole && *whole > size && *whole <= (std::numeric_limits<std::size_t>::max)() / 2) {
+        auto generous = files.map(file, static_cast<std::size_t>(*whole));
+        if (generous) return generous;
+      }
     }
     return files.map(file, size);
   }

@@ -126,9 +126,9 @@ class MemoryStorage {
     return detail::or_not_enough_memory([&]() -> Result<std::string> { return disk_->keep(offset, bytes); });
   }
 
-  /// The whole content now, whether or not a handle is closed, also while a log writes. The view stays valid for as long
-  /// as a handle on this disk lives. Writes never change what it shows; after a truncate, which only opening a damaged
-  /// log or closing in the middle of a write calls, bytes behind the cut may be overwritten.
+  /// The whole content now, whether or not a handle is closed, also while a log writes. The view stays valid for as
+  /// long as a handle on this disk lives. Writes never change what it shows; after a truncate, which only opening a
+  /// damaged log or closing in the middle of a write calls, bytes behind the cut may be overwritten.
   [[nodiscard]] Bytes bytes() const {
     const std::shared_lock lock(disk_->mutex);
     return {disk_->data(), disk_->size};
@@ -175,7 +175,8 @@ class MemoryStorage {
       const std::string base = "memory.cut-" + std::to_string(offset);
       std::string name = base;
       for (std::size_t number = 1;; ++number) {
-        const auto same_name = std::find_if(copies.begin(), copies.end(), [&](const auto& copy) { return copy.name == name; });
+        const auto same_name =
+            std::find_if(copies.begin(), copies.end(), [&](const auto& copy) { return copy.name == name; });
         if (same_name == copies.end()) break;
         if (as_text(same_name->bytes) == as_text(bytes)) return name;
         name = base + "." + std::to_string(number);
@@ -184,7 +185,7 @@ class MemoryStorage {
       return name;
     }
 
-    std::shared_mutex mutex;  // guards everything here, and the handles' closed flags
+    std::shared_mutex mutex;                            // guards everything here, and the handles' closed flags
     std::vector<std::unique_ptr<std::byte[]>> buffers;  // the last is in use
     std::size_t capacity = 0;                           // of the last
     std::size_t size = 0;

@@ -17,7 +17,8 @@
 namespace rewal::detail {
 
 [[nodiscard]] inline Error not_enough_memory() noexcept {
-  return {Errc::io, std::make_error_code(std::errc::not_enough_memory), "not enough memory for this call: free some and try again"};
+  return {Errc::io, std::make_error_code(std::errc::not_enough_memory),
+          "not enough memory for this call: free some and try again"};
 }
 
 /// Calls `f`, which returns a Result; what it throws becomes `io` with std::errc::not_enough_memory.

@@ -100,7 +100,9 @@ class PathArg {
 
   /// `io` with std::errc::invalid_argument for what can be the path of no file.
   [[nodiscard]] Result<void> check() const noexcept {
-    if (malformed_) return detail::invalid_argument("the path of the log is not valid UTF-8: pass UTF-8 or a std::filesystem::path");
+    if (malformed_) {
+      return detail::invalid_argument("the path of the log is not valid UTF-8: pass UTF-8 or a std::filesystem::path");
+    }
     if (native_.empty()) return detail::invalid_argument("the path of the log is empty: pass the name of a file");
     if (native_.find(detail::NativePath::value_type{}) != detail::NativePath::npos) {
       return detail::invalid_argument("the path of the log holds a NUL character: remove it");

@@ -7,6 +7,10 @@
 #ifndef REWAL_STORAGE_POSIX_FILE_HPP
 #define REWAL_STORAGE_POSIX_FILE_HPP
 
+#include <rewal/platform.hpp>
+
+#if REWAL_POSIX
+
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -21,95 +25,20 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 
 #include <rewal/bytes.hpp>
 #include <rewal/error.hpp>
-#include <rewal/platform.hpp>
 #include <rewal/result.hpp>
 #include <rewal/storage/path.hpp>
+#include <rewal/storage/posix_calls.hpp>
 #if REWAL_LINUX
 #include <sys/syscall.h>
 #endif
 
 namespace rewal::detail {
-
-// Offsets of 64 bits, whatever the program asked of its C library: a header cannot set _FILE_OFFSET_BITS.
-#if defined(_LARGEFILE64_SOURCE)
-namespace posix {
-using FileStatus = struct ::stat64;
-using Offset = ::off64_t;
-inline int open(const char* path, int flags, unsigned mode) noexcept { return ::open64(path, flags, mode); }
-inline int fstat(int fd, FileStatus* status) noexcept { return ::fstat64(fd, status); }
-inline int ftruncate(int fd, Offset size) noexcept { return ::ftruncate64(fd, size); }
-inline ::ssize_t pread(int fd, void* into, std::size_t size, Offset offset) { return ::pread64(fd, into, size, offset); }
-inline ::ssize_t pwrite(int fd, const void* from, std::size_t size, Offset offset) {
-  return ::pwrite64(fd, from, size, offset);
-}
-inline void* mmap_shared(int fd, std::size_t size) noexcept {
-  return ::mmap64(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
-}
-#if REWAL_LINUX
-inline int fallocate(int fd, Offset from, Offset size) { return ::fallocate64(fd, 0, from, size); }
-#endif
-inline std::uint64_t file_size_limit() noexcept {
-  struct ::rlimit64 limit {};
-  if (::getrlimit64(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM64_INFINITY) return UINT64_MAX;
-  return limit.rlim_cur;
-}
-}  // namespace posix
-#else
-namespace posix {
-using FileStatus = struct ::stat;
-using Offset = ::off_t;
-inline int open(const char* path, int flags, unsigned mode) noexcept { return ::open(path, flags, mode); }
-inline int fstat(int fd, FileStatus* status) noexcept { return ::fstat(fd, status); }
-inline int ftruncate(int fd, Offset size) noexcept { return ::ftruncate(fd, size); }
-inline ::ssize_t pread(int fd, void* into, std::size_t size, Offset offset) { return ::pread(fd, into, size, offset); }
-inline ::ssize_t pwrite(int fd, const void* from, std::size_t size, Offset offset) {
-  return ::pwrite(fd, from, size, offset);
-}
-inline void* mmap_shared(int fd, std::size_t size) noexcept {
-  return ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
-}
-#if REWAL_LINUX
-inline int fallocate(int fd, Offset from, Offset size) { return ::fallocate(fd, 0, from, size); }
-#endif
-inline std::uint64_t file_size_limit() noexcept {
-  struct ::rlimit limit {};
-  if (::getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return UINT64_MAX;
-  return static_cast<std::uint64_t>(limit.rlim_cur);
-}
-}  // namespace posix
-#endif
-
-static_assert(sizeof(posix::Offset) == 8, "rewal needs 64-bit file offsets: compile with -D_FILE_OFFSET_BITS=64");
-
-namespace posix {
-
-inline constexpr std::uint64_t max_offset = INT64_MAX;
-
-/// Most bytes asked of one read or write: some systems refuse more than INT_MAX, Linux stops there by itself.
-inline constexpr std::size_t max_transfer_bytes = std::size_t{1} << 30;
-
-[[nodiscard]] inline Error failure(int code, const char* what) noexcept {
-  return {Errc::io, std::error_code(code, std::system_category()), what};
-}
-[[nodiscard]] inline Error failure(const char* what) noexcept { return failure(errno, what); }
-
-/// Repeats a call that a signal cut short and that has then done nothing. Never used for fsync or pwrite.
-template <class Call>
-[[nodiscard]] auto uninterrupted(Call call) noexcept {
-  for (;;) {
-    const auto result = call();
-    if (result != -1 || errno != EINTR) return result;
-  }
-}
-
-}  // namespace posix
 
 /// An open descriptor, closed with the object. Movable.
 class PosixFile {
@@ -170,7 +99,8 @@ struct PosixFileSystem {
 
   /// Opens for reading and writing, creating an empty file (0644) where there is none.
   [[nodiscard]] static Result<File> open_or_create(const NativePath& path) noexcept {
-    return open_regular(path, O_RDWR | O_CREAT | O_NOCTTY, 0644, "opening the log file failed: check its path and permissions");
+    return open_regular(path, O_RDWR | O_CREAT | O_NOCTTY, 0644,
+                        "opening the log file failed: check its path and permissions");
   }
 
   /// Creates a file that must not exist yet, with no more permissions than `like` has.
@@ -178,24 +108,29 @@ struct PosixFileSystem {
     posix::FileStatus status{};
     const bool known = posix::fstat(like.descriptor(), &status) == 0;
     const unsigned mode = known ? status.st_mode & 0666u : 0600u;
-    return open_regular(path, O_RDWR | O_CREAT | O_EXCL, mode, "creating a file beside the log failed: check the directory's permissions");
+    return open_regular(path, O_RDWR | O_CREAT | O_EXCL, mode,
+                        "creating a file beside the log failed: check the directory's permissions");
   }
 
   /// Opens what is there, for reading and for fsync.
   [[nodiscard]] static Result<File> open_existing(const NativePath& path) noexcept {
-    return open_regular(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, "opening a file beside the log failed: check its permissions");
+    return open_regular(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0,
+                        "opening a file beside the log failed: check its permissions");
   }
 
   // Bytes.
 
   [[nodiscard]] static Result<std::uint64_t> size(const File& file) noexcept {
     posix::FileStatus status{};
-    if (posix::fstat(file.descriptor(), &status) != 0) return posix::failure("asking for the log file's size failed: check the device");
+    if (posix::fstat(file.descriptor(), &status) != 0) {
+      return posix::failure("asking for the log file's size failed: check the device");
+    }
     return static_cast<std::uint64_t>(status.st_size);
   }
 
   /// May be short; 0 is the end.
-  [[nodiscard]] static Result<std::size_t> read_at(const File& file, std::span<std::byte> into, std::uint64_t offset) noexcept {
+  [[nodiscard]] static Result<std::size_t> read_at(const File& file, std::span<std::byte> into,
+                                                   std::uint64_t offset) noexcept {
     if (offset > posix::max_offset) return std::size_t{0};
     const auto size = into.size() < posix::max_transfer_bytes ? into.size() : posix::max_transfer_bytes;
     const auto count = posix::uninterrupted(
@@ -235,7 +170,7 @@ struct PosixFileSystem {
     if (posix::fallocate(file.descriptor(), offset, size) != 0) return posix::failure(what);
     return {};
 #elif REWAL_APPLE
-    ::fstore_t request{F_ALLOCATEALL, F_PEOFPOSMODE, 0, static_cast<::off_t>(to - from), 0};
+    ::fstore_t request{F_ALLOCATEALL, F_PEOFPOSMODE, 0, static_cast<off_t>(to - from), 0};
     if (::fcntl(file.descriptor(), F_PREALLOCATE, &request) == -1) return posix::failure(what);
     return truncate(file, to);
 #else
@@ -275,10 +210,15 @@ struct PosixFileSystem {
     };
     const std::unique_ptr<char, Free> real(::realpath(path.c_str(), nullptr));
     const std::string directory = parent_of(real != nullptr ? std::string(real.get()) : path);
-    const PosixFile file(posix::uninterrupted([&] { return posix::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0); }));
-    if (file.descriptor() < 0) return posix::failure("opening the log's directory to fsync it failed: check its permissions");
+    const PosixFile file(
+        posix::uninterrupted([&] { return posix::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0); }));
+    if (file.descriptor() < 0) {
+      return posix::failure("opening the log's directory to fsync it failed: check its permissions");
+    }
     // EINVAL: this file system has no fsync of directories, so there is nothing that could be waited for.
-    if (::fsync(file.descriptor()) != 0 && errno != EINVAL) return posix::failure("fsync of the log's directory failed: check the device");
+    if (::fsync(file.descriptor()) != 0 && errno != EINVAL) {
+      return posix::failure("fsync of the log's directory failed: check the device");
+    }
     return {};
   }
 
@@ -342,7 +282,9 @@ struct PosixFileSystem {
   }
 
   [[nodiscard]] static Result<void> remove(const NativePath& path) noexcept {
-    if (::unlink(path.c_str()) != 0) return posix::failure("removing a file beside the log failed: check the directory's permissions");
+    if (::unlink(path.c_str()) != 0) {
+      return posix::failure("removing a file beside the log failed: check the directory's permissions");
+    }
     return {};
   }
 
@@ -350,14 +292,18 @@ struct PosixFileSystem {
   [[nodiscard]] static bool exists_already(const Error& error) noexcept { return error.system().value() == EEXIST; }
 
  private:
-  static constexpr const char* sync_failed = "fsync of the log file failed: what it covered may be lost, check the device and open the log again";
+  static constexpr const char* sync_failed =
+      "fsync of the log file failed: what it covered may be lost, check the device and open the log again";
 
-  [[nodiscard]] static Result<File> open_regular(const NativePath& path, int flags, unsigned mode, const char* what) noexcept {
+  [[nodiscard]] static Result<File> open_regular(const NativePath& path, int flags, unsigned mode,
+                                                 const char* what) noexcept {
     File file(posix::uninterrupted([&] { return posix::open(path.c_str(), flags | O_CLOEXEC, mode); }));
     if (file.descriptor() < 0) return posix::failure(what);
     posix::FileStatus status{};
     if (posix::fstat(file.descriptor(), &status) != 0) return posix::failure(what);
-    if (!S_ISREG(status.st_mode)) return invalid_argument("the path of the log names something other than a regular file: pass a file's path");
+    if (!S_ISREG(status.st_mode)) {
+      return invalid_argument("the path of the log names something other than a regular file: pass a file's path");
+    }
     return file;
   }
 
@@ -369,5 +315,7 @@ struct PosixFileSystem {
 };
 
 }  // namespace rewal::detail
+
+#endif  // REWAL_POSIX
 
 #endif  // REWAL_STORAGE_POSIX_FILE_HPP

@@ -104,7 +104,9 @@ concept PreservingStorage = requires(S& storage, std::uint64_t offset, Bytes byt
 /// [0, size). Valid for as long as the pointer lives, also after close() and destruction of the storage, neither of
 /// which waits for it. Bytes that truncate() cut must not be touched through an older mapping.
 template <class S>
-concept MappingStorage = requires(S& storage, std::uint64_t size) { requires is_mapping_result<decltype(storage.map(size))>; };
+concept MappingStorage = requires(S& storage, std::uint64_t size) {
+  requires is_mapping_result<decltype(storage.map(size))>;
+};
 
 /// Optional: `Result<void> preallocate(std::uint64_t size)` makes room for `size` bytes in all, so that writes below
 /// it change no metadata. The end, and so size(), stays where it is. Its failure is no error of the log.
@@ -145,8 +147,9 @@ inline constexpr bool storage_extras_fit = preserve_fits<S> && map_fits<S> && pr
 template <class S>
 consteval bool require_fitting_extras() {
   static_assert(preserve_fits<S>, "a Storage's preserve is: Result<std::string> preserve(std::uint64_t offset, Bytes)");
-  static_assert(map_fits<S>, "a Storage's map is: Result<std::shared_ptr<const M>> map(std::uint64_t size), "
-                             "where M has: Bytes bytes() const");
+  static_assert(map_fits<S>,
+                "a Storage's map is: Result<std::shared_ptr<const M>> map(std::uint64_t size), "
+                "where M has: Bytes bytes() const");
   static_assert(preallocate_fits<S>, "a Storage's preallocate is: Result<void> preallocate(std::uint64_t size)");
   return true;
 }

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+//
+// The calls of Windows' kernel32 that the storage needs, declared here so that no program gets <windows.h> and its
+// macros from a log. The declarations agree with that header, so both may be included in either order.
+// What the calls are for is said in windows_file.hpp and windows_text.hpp, their only users.
+
+#ifndef REWAL_STORAGE_WINDOWS_API_HPP
+#define REWAL_STORAGE_WINDOWS_API_HPP
+
+#include <rewal/platform.hpp>
+
+#if REWAL_WINDOWS
+
+#include <cstddef>
+#include <cstdint>
+#include <system_error>
+
+#include <rewal/error.hpp>
+
+// Names of the system's own types, which are completed by <windows.h> alone.
+extern "C" {
+struct _SECURITY_ATTRIBUTES;
+struct _OVERLAPPED;
+union _LARGE_INTEGER;
+struct HINSTANCE__;
+
+__declspec(dllimport) unsigned long __stdcall GetLastError();
+__declspec(dllimport) int __stdcall CloseHandle(void*);
+__declspec(dllimport) void* __stdcall CreateFileW(const wchar_t*, unsigned long, unsigned long, _SECURITY_ATTRIBUTES*,
+                                                  unsigned long, unsigned long, void*);
+__declspec(dllimport) unsigned long __stdcall GetFileType(void*);
+__declspec(dllimport) int __stdcall GetFileSizeEx(void*, _LARGE_INTEGER*);
+__declspec(dllimport) int __stdcall ReadFile(void*, void*, unsigned long, unsigned long*, _OVERLAPPED*);
+__declspec(dllimport) int __stdcall WriteFile(void*, const void*, unsigned long, unsigned long*, _OVERLAPPED*);
+__declspec(dllimport) int __stdcall FlushFileBuffers(void*);
+__declspec(dllimport) int __stdcall LockFileEx(void*, unsigned long, unsigned long, unsigned long, unsigned long,
+                                               _OVERLAPPED*);
+__declspec(dllimport) int __stdcall UnlockFileEx(void*, unsigned long, unsigned long, unsigned long, _OVERLAPPED*);
+__declspec(dllimport) void* __stdcall CreateFileMappingW(void*, _SECURITY_ATTRIBUTES*, unsigned long, unsigned long,
+                                                         unsigned long, const wchar_t*);
+#if defined(_WIN64)
+__declspec(dllimport) void* __stdcall MapViewOfFile(void*, unsigned long, unsigned long, unsigned long,
+                                                    unsigned long long);
+__declspec(dllimport) long long(__stdcall* __stdcall GetProcAddress(HINSTANCE__*, const char*))();
+#else
+__declspec(dllimport) void* __stdcall MapViewOfFile(void*, unsigned long, unsigned long, unsigned long, unsigned long);
+__declspec(dllimport) int(__stdcall* __stdcall GetProcAddress(HINSTANCE__*, const char*))();
+#endif
+__declspec(dllimport) int __stdcall UnmapViewOfFile(const void*);
+__declspec(dllimport) int __stdcall MoveFileExW(const wchar_t*, const wchar_t*, unsigned long);
+__declspec(dllimport) int __stdcall DeleteFileW(const wchar_t*);
+__declspec(dllimport) HINSTANCE__* __stdcall GetModuleHandleW(const wchar_t*);
+__declspec(dllimport) int __stdcall MultiByteToWideChar(unsigned, unsigned long, const char*, int, wchar_t*, int);
+__declspec(dllimport) int __stdcall WideCharToMultiByte(unsigned, unsigned long, const wchar_t*, int, char*, int,
+                                                        const char*, int*);
+}
+
+namespace rewal::detail::windows {
+
+using Handle = void*;
+
+inline const Handle no_file = reinterpret_cast<Handle>(static_cast<std::intptr_t>(-1));
+
+// Values of the system's interface, under its names.
+inline constexpr unsigned long generic_read = 0x80000000ul;
+inline constexpr unsigned long generic_write = 0x40000000ul;
+inline constexpr unsigned long file_share_all = 1 | 2 | 4;  // reading, writing, deleting
+inline constexpr unsigned long create_new = 1;
+inline constexpr unsigned long open_existing = 3;
+inline constexpr unsigned long open_always = 4;
+inline constexpr unsigned long file_attribute_normal = 0x80;
+inline constexpr unsigned long file_type_disk = 1;
+inline constexpr unsigned long lockfile_fail_immediately = 1;
+inline constexpr unsigned long lockfile_exclusive_lock = 2;
+inline constexpr unsigned long page_readonly = 2;
+inline constexpr unsigned long file_map_read = 4;
+inline constexpr unsigned long movefile_write_through = 8;
+inline constexpr int file_allocation_info = 5;
+inline constexpr int file_end_of_file_info = 6;
+inline constexpr unsigned utf8 = 65001;
+inline constexpr unsigned long mb_err_invalid_chars = 8;
+
+inline constexpr int error_file_not_found = 2;
+inline constexpr int error_path_not_found = 3;
+inline constexpr int error_lock_violation = 33;
+inline constexpr int error_handle_eof = 38;
+inline constexpr int error_file_exists = 80;
+inline constexpr int error_already_exists = 183;
+inline constexpr int error_io_pending = 997;
+inline constexpr int error_user_mapped_file = 1224;
+inline constexpr int error_arithmetic_overflow = 534;
+
+[[nodiscard]] inline Error failure(int code, const char* what) noexcept {
+  return {Errc::io, std::error_code(code, std::system_category()), what};
+}
+[[nodiscard]] inline int last_error() noexcept { return static_cast<int>(::GetLastError()); }
+[[nodiscard]] inline Error failure(const char* what) noexcept { return failure(last_error(), what); }
+
+/// The place in a file that a call is about: the layout of OVERLAPPED, without an event.
+struct Place {
+  explicit Place(std::uint64_t at) noexcept
+      : offset(static_cast<unsigned long>(at & 0xffffffffu)), offset_high(static_cast<unsigned long>(at >> 32)) {}
+
+  [[nodiscard]] _OVERLAPPED* overlapped() noexcept { return reinterpret_cast<_OVERLAPPED*>(this); }
+
+  std::uintptr_t internal = 0;
+  std::uintptr_t internal_high = 0;
+  unsigned long offset;
+  unsigned long offset_high;
+  Handle event = nullptr;
+};
+static_assert(sizeof(Place) == 3 * sizeof(void*) + 8, "Place has the layout of OVERLAPPED");
+
+/// SetFileInformationByHandle with a number as its information: a size. Found at run time, because its declaration
+/// needs an enumeration that only <windows.h> may define. Its alternative, SetEndOfFile, cuts wherever a read that runs
+/// beside it has left the handle's position.
+[[nodiscard]] inline bool set_file_number(Handle file, int information, std::int64_t number) noexcept {
+  using Call = int(__stdcall*)(Handle, int, void*, unsigned long);
+  static const Call call = reinterpret_cast<Call>(reinterpret_cast<void (*)()>(
+      ::GetProcAddress(::GetModuleHandleW(L"kernel32.dll"), "SetFileInformationByHandle")));
+  return call(file, information, &number, sizeof number) != 0;
+}
+
+}  // namespace rewal::detail::windows
+
+#endif  // REWAL_WINDOWS
+
+#endif  // REWAL_STORAGE_WINDOWS_API_HPP

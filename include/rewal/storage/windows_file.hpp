@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: MIT
+//
+// The file calls of Windows, with the members and promises of posix_file.hpp; only what differs is said here.
+// Any thread may make any of them; none keeps state. Windows cuts no file that is mapped, and its names are durable by
+// the file system's own journal.
+
+#ifndef REWAL_STORAGE_WINDOWS_FILE_HPP
+#define REWAL_STORAGE_WINDOWS_FILE_HPP
+
+#include <rewal/platform.hpp>
+
+#if REWAL_WINDOWS
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <system_error>
+#include <utility>
+
+#include <rewal/bytes.hpp>
+#include <rewal/error.hpp>
+#include <rewal/result.hpp>
+#include <rewal/storage/path.hpp>
+#include <rewal/storage/windows_api.hpp>
+
+namespace rewal::detail {
+
+/// An open handle, closed with the object. Movable.
+class WindowsFile {
+ public:
+  WindowsFile() noexcept = default;
+  explicit WindowsFile(windows::Handle handle) noexcept : handle_(handle) {}
+  WindowsFile(WindowsFile&& other) noexcept
+      : handle_(std::exchange(other.handle_, windows::no_file)), locked_(std::exchange(other.locked_, false)) {}
+  WindowsFile& operator=(WindowsFile&& other) noexcept {
+    std::swap(handle_, other.handle_);
+    std::swap(locked_, other.locked_);
+    return *this;
+  }
+  WindowsFile(const WindowsFile&) = delete;
+  WindowsFile& operator=(const WindowsFile&) = delete;
+  ~WindowsFile() {
+    if (handle_ != windows::no_file) ::CloseHandle(handle_);
+  }
+
+  [[nodiscard]] windows::Handle handle() const noexcept { return handle_; }
+  [[nodiscard]] windows::Handle release() noexcept { return std::exchange(handle_, windows::no_file); }
+  [[nodiscard]] bool locked() const noexcept { return locked_; }
+  void set_locked(bool locked) noexcept { locked_ = locked; }
+
+ private:
+  windows::Handle handle_ = windows::no_file;
+  bool locked_ = false;
+};
+
+/// A read-only view of the first bytes of a file, unmapped with the object. Movable.
+class WindowsRegion {
+ public:
+  WindowsRegion(void* data, std::size_t size) noexcept : data_(data), size_(size) {}
+  WindowsRegion(WindowsRegion&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+  WindowsRegion& operator=(WindowsRegion&&) = delete;
+  ~WindowsRegion() {
+    if (data_ != nullptr) ::UnmapViewOfFile(data_);
+  }
+
+  [[nodiscard]] const std::byte* data() const noexcept { return static_cast<const std::byte*>(data_); }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+ private:
+  void* data_;
+  std::size_t size_;
+};
+
+/// The seam between FileStorage and the system. Other programs may read, rename and delete the file meanwhile.
+struct WindowsFileSystem {
+  using File = WindowsFile;
+  using Region = WindowsRegion;
+
+  /// A view is never longer than its file.
+  static constexpr bool maps_past_the_end = false;
+
+  [[nodiscard]] static Result<File> open_or_create(const NativePath& path) noexcept {
+    return open_regular(path, windows::open_always, "opening the log file failed: check its path and permissions");
+  }
+
+  /// Permissions are those that the directory gives.
+  [[nodiscard]] static Result<File> create_new(const NativePath& path, const File&) noexcept {
+    return open_regular(path, windows::create_new,
+                        "creating a file beside the log failed: check the directory's permissions");
+  }
+
+  /// For writing too: flushing needs that right.
+  [[nodiscard]] static Result<File> open_existing(const NativePath& path) noexcept {
+    return open_regular(path, windows::open_existing, "opening a file beside the log failed: check its permissions");
+  }
+
+  [[nodiscard]] static Result<std::uint64_t> size(const File& file) noexcept {
+    std::int64_t size = 0;
+    if (::GetFileSizeEx(file.handle(), reinterpret_cast<_LARGE_INTEGER*>(&size)) == 0) {
+      return windows::failure("asking for the log file's size failed: check the device");
+    }
+    return static_cast<std::uint64_t>(size);
+  }
+
+  [[nodiscard]] static Result<std::size_t> read_at(const File& file, std::span<std::byte> into,
+                                                   std::uint64_t offset) noexcept {
+    if (offset > max_offset) return std::size_t{0};
+    windows::Place place(offset);
+    unsigned long count = 0;
+    if (::ReadFile(file.handle(), into.data(), transfer_bytes(into.size()), &count, place.overlapped()) == 0) {
+      if (windows::last_error() == windows::error_handle_eof) return std::size_t{0};
+      return windows::failure("reading the log file failed: check the device");
+    }
+    return std::size_t{count};
+  }
+
+  [[nodiscard]] static Result<std::size_t> write_at(const File& file, Bytes bytes, std::uint64_t offset) noexcept {
+    constexpr const char* what = "writing the log file failed: make room or check the device, then open the log again";
+    if (offset > max_offset) return windows::failure(windows::error_arithmetic_overflow, what);
+    windows::Place place(offset);
+    unsigned long count = 0;
+    if (::WriteFile(file.handle(), bytes.data(), transfer_bytes(bytes.size()), &count, place.overlapped()) == 0) {
+      return windows::failure(what);
+    }
+    return std::size_t{count};
+  }
+
+  [[nodiscard]] static Result<void> truncate(const File& file, std::uint64_t size) noexcept {
+    constexpr const char* what = "truncating the log file failed: end what reads it, and check its permissions";
+    if (size > max_offset) return windows::failure(windows::error_arithmetic_overflow, what);
+    if (!windows::set_file_number(file.handle(), windows::file_end_of_file_info, static_cast<std::int64_t>(size))) {
+      return windows::failure(what);
+    }
+    return {};
+  }
+
+  [[nodiscard]] static Result<void> allocate(const File& file, std::uint64_t, std::uint64_t to) noexcept {
+    constexpr const char* what = "preallocating the log file failed: the file grows with each write instead";
+    if (to > max_offset) return windows::failure(windows::error_arithmetic_overflow, what);
+    const auto size = static_cast<std::int64_t>(to);
+    if (!windows::set_file_number(file.handle(), windows::file_allocation_info, size) ||
+        !windows::set_file_number(file.handle(), windows::file_end_of_file_info, size)) {
+      return windows::failure(what);
+    }
+    return {};
+  }
+
+  [[nodiscard]] static Result<void> sync_data(const File& file) noexcept { return sync_all(file); }
+
+  [[nodiscard]] static Result<void> sync_all(const File& file) noexcept {
+    if (::FlushFileBuffers(file.handle()) == 0) {
+      return windows::failure(
+          "flushing the log file failed: what it covered may be lost, check the device and open the log again");
+    }
+    return {};
+  }
+
+  /// Nothing to do: NTFS journals names in the order of their changes, so flushing the file makes its name durable, and
+  /// a rename is written through.
+  [[nodiscard]] static Result<void> sync_directory_of(const NativePath&) noexcept { return {}; }
+
+  [[nodiscard]] static Result<void> lock(File& file) noexcept {
+    windows::Place place(lock_offset);
+    const unsigned long flags = windows::lockfile_exclusive_lock | windows::lockfile_fail_immediately;
+    if (::LockFileEx(file.handle(), flags, 0, 1, 0, place.overlapped()) != 0) {
+      file.set_locked(true);
+      return {};
+    }
+    const int code = windows::last_error();
+    if (code == windows::error_lock_violation || code == windows::error_io_pending) {
+      return Error(Errc::file_locked, std::error_code(code, std::system_category()));
+    }
+    return windows::failure(code, "locking the log file failed: keep it on a file system that supports locks");
+  }
+
+  [[nodiscard]] static bool holds_lock(const File& file) noexcept { return file.locked(); }
+
+  [[nodiscard]] static Result<void> unlock(File& file) noexcept {
+    file.set_locked(false);
+    windows::Place place(lock_offset);
+    if (::UnlockFileEx(file.handle(), 0, 1, 0, place.overlapped()) != 0) return {};
+    return windows::failure("unlocking the log file failed: it stays locked until this process ends");
+  }
+
+  [[nodiscard]] static Result<void> close(File& file) noexcept {
+    const auto handle = file.release();
+    if (handle == windows::no_file || ::CloseHandle(handle) != 0) return {};
+    return windows::failure("closing the log file failed: check the device");
+  }
+
+  [[nodiscard]] static Result<Region> map(const File& file, std::size_t size) noexcept {
+    constexpr const char* what = "mapping the log file failed: free some address space";
+    const auto bytes = static_cast<std::uint64_t>(size);
+    const auto section =
+        ::CreateFileMappingW(file.handle(), nullptr, windows::page_readonly, static_cast<unsigned long>(bytes >> 32),
+                             static_cast<unsigned long>(bytes & 0xffffffffu), nullptr);
+    if (section == nullptr) return windows::failure(what);
+    void* const data = ::MapViewOfFile(section, windows::file_map_read, 0, 0, size);
+    const int code = windows::last_error();
+    ::CloseHandle(section);  // the view keeps what it needs
+    if (data == nullptr) return windows::failure(code, what);
+    return Region(data, size);
+  }
+
+  [[nodiscard]] static bool refused_by_mapping(const Error& error) noexcept {
+    return error.system().value() == windows::error_user_mapped_file;
+  }
+
+  [[nodiscard]] static Result<void> rename_new(const NativePath& from, const NativePath& to) noexcept {
+    if (::MoveFileExW(from.c_str(), to.c_str(), windows::movefile_write_through) != 0) return {};
+    return windows::failure("renaming a file beside the log failed: check the directory's permissions");
+  }
+
+  [[nodiscard]] static Result<void> remove(const NativePath& path) noexcept {
+    if (::DeleteFileW(path.c_str()) != 0) return {};
+    return windows::failure("removing a file beside the log failed: check the directory's permissions");
+  }
+
+  [[nodiscard]] static bool is_missing(const Error& error) noexcept {
+    const int code = error.system().value();
+    return code == windows::error_file_not_found || code == windows::error_path_not_found;
+  }
+  [[nodiscard]] static bool exists_already(const Error& error) noexcept {
+    const int code = error.system().value();
+    return code == windows::error_file_exists || code == windows::error_already_exists;
+  }
+
+ private:
+  static constexpr std::uint64_t max_offset = INT64_MAX;
+
+  /// Locked ranges cannot be read by others, so the lock lies where no byte will ever be. A lock on the whole range, as
+  /// other implementations take it, still meets this one.
+  static constexpr std::uint64_t lock_offset = std::uint64_t{1} << 62;
+
+  [[nodiscard]] static unsigned long transfer_bytes(std::size_t size) noexcept {
+    constexpr std::size_t most = std::size_t{1} << 30;
+    return static_cast<unsigned long>(size < most ? size : most);
+  }
+
+  [[nodiscard]] static Result<File> open_regular(const NativePath& path, unsigned long how, const char* what) noexcept {
+    File file(::CreateFileW(path.c_str(), windows::generic_read | windows::generic_write, windows::file_share_all,
+                            nullptr, how, windows::file_attribute_normal, nullptr));
+    if (file.handle() == windows::no_file) return windows::failure(what);
+    if (::GetFileType(file.handle()) != windows::file_type_disk) {
+      return invalid_argument("the path of the log names something other than a regular file: pass a file's path");
+    }
+    return file;
+  }
+};
+
+}  // namespace rewal::detail
+
+#endif  // REWAL_WINDOWS
+
+#endif  // REWAL_STORAGE_WINDOWS_FILE_HPP
