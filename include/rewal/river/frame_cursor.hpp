@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+//
+// FrameCursor: walks the frames of a source one after another and checks each of them fully.
+// Used by one thread. A frame, the clean end, bad bytes and a storage that fails are four different answers.
+// What bad bytes mean is left to recovery and to the readers; it never skips them.
+
+#ifndef REWAL_RIVER_FRAME_CURSOR_HPP
+#define REWAL_RIVER_FRAME_CURSOR_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include <rewal/bytes.hpp>
+#include <rewal/codec/format.hpp>
+#include <rewal/error.hpp>
+#include <rewal/platform.hpp>
+#include <rewal/river/source.hpp>
+
+namespace rewal::detail {
+
+enum class Walk : std::uint8_t {
+  frame,   ///< header(), region() and offset() are those of a valid frame
+  end,     ///< the source ends with the last frame
+  bad,     ///< no valid frame stands at offset(); validity() says why
+  failed,  ///< the storage failed; error() says how
+};
+
+template <class S>
+class FrameCursor {
+ public:
+  /// Requires that a frame begins at `offset`, or that it is the source's end.
+  FrameCursor(Source<S> source, std::uint64_t offset) noexcept
+      : source_(std::move(source)), offset_(offset), next_(offset) {}
+
+  /// Steps to the next frame. After anything but a frame, the same answer again.
+  [[nodiscard]] Walk next() noexcept {
+    offset_ = next_;
+    const std::uint64_t left = source_.end() - offset_;
+    if (left < format::header_bytes) {
+      checked_ = {format::Validity::torn, no_header()};
+      return left == 0 ? Walk::end : Walk::bad;
+    }
+    Bytes bytes = source_.at(offset_, format::header_bytes);
+    if (REWAL_UNLIKELY(bytes.empty())) return Walk::failed;
+    const std::uint64_t size = load_le<std::uint32_t>(bytes.data() + format::size_at);
+    if (REWAL_UNLIKELY(size > bytes.size())) {
+      if (format::plausible(format::load_header(bytes.data()), left)) bytes = source_.at(offset_, size);
+      if (bytes.empty()) return Walk::failed;
+    }
+    prefetch_beyond(bytes, static_cast<std::size_t>(size));
+    frame_ = bytes.data();
+    checked_ = format::check(bytes);
+    if (REWAL_UNLIKELY(checked_.validity != format::Validity::valid)) return Walk::bad;
+    next_ = offset_ + size;
+    return Walk::frame;
+  }
+
+  /// Where the frame, the end or the bad bytes are.
+  [[nodiscard]] std::uint64_t offset() const noexcept { return offset_; }
+  [[nodiscard]] const format::Header& header() const noexcept { return checked_.header; }
+  [[nodiscard]] format::Validity validity() const noexcept { return checked_.validity; }
+  /// The frame's records as stored. Valid until the next call of next().
+  [[nodiscard]] Bytes region() const noexcept { return format::region_of(frame_, checked_.header); }
+  [[nodiscard]] const Error& error() const noexcept { return source_.error(); }
+  [[nodiscard]] Source<S>& source() noexcept { return source_; }
+
+ private:
+  [[nodiscard]] static constexpr format::Header no_header() noexcept {
+    format::Header header;
+    header.magic = 0;
+    return header;
+  }
+
+  /// Processors stop fetching ahead at each 4 KiB page, just where a pass over a mapping needs it.
+  static void prefetch_beyond([[maybe_unused]] Bytes bytes, [[maybe_unused]] std::size_t size) noexcept {
+#if REWAL_GNU
+    constexpr std::size_t ahead = 4096;
+    constexpr std::size_t most = 1024;
+    constexpr std::size_t line = 64;
+    const std::size_t span = (std::min)(size, most);
+    if (bytes.size() < ahead + span) return;
+    for (std::size_t i = 0; i < span; i += line) __builtin_prefetch(bytes.data() + ahead + i);
+#endif
+  }
+
+  Source<S> source_;
+  std::uint64_t offset_;
+  std::uint64_t next_;
+  const std::byte* frame_ = nullptr;
+  format::Checked checked_;
+};
+
+/// What a reader says of bad bytes below the written end.
+[[nodiscard]] inline Error damage_at(std::uint64_t offset, format::Validity validity) noexcept {
+  using format::Validity;
+  const Error error = validity == Validity::unknown
+                          ? Error(Errc::invalid_record,
+                                  "the frame has flags or a version that this release does not know: read it with a newer one")
+                      : validity == Validity::malformed
+                          ? Error(Errc::corrupted,
+                                  "the frame's checksum is right but its content is impossible: a faulty program wrote it")
+                          : Error(Errc::corrupted);
+  return error.at_offset(offset);
+}
+
+}  // namespace rewal::detail
+
+#endif  // REWAL_RIVER_FRAME_CURSOR_HPP

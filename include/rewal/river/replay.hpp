@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+//
+// replay: hands every event of a snapshot to a function.
+// Runs on the calling thread, beside the writer. The function is the caller's, not a policy: it may call the log, and
+// its exceptions propagate. What is read and in which order is decided by EventReader.
+
+#ifndef REWAL_RIVER_REPLAY_HPP
+#define REWAL_RIVER_REPLAY_HPP
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include <rewal/codec/event.hpp>
+#include <rewal/error.hpp>
+#include <rewal/lsn.hpp>
+#include <rewal/platform.hpp>
+#include <rewal/result.hpp>
+#include <rewal/river/event_reader.hpp>
+#include <rewal/river/read_side.hpp>
+#include <rewal/storage/out_of_memory.hpp>
+
+namespace rewal::detail {
+
+/// What a replay function is called with: the view if it takes one, else the owned event.
+template <class F>
+using ReplayArgument = std::conditional_t<std::is_invocable_v<F&, const BorrowedEvent&>, const BorrowedEvent&, Event&&>;
+
+template <class F>
+concept ReplayFunction = std::is_invocable_v<F&, ReplayArgument<F>>;
+
+/// A copy of `event`, or none where there is no memory for it.
+[[nodiscard]] inline std::optional<Event> own(const BorrowedEvent& event) noexcept {
+  REWAL_TRY { return event.to_owned(); }
+  REWAL_CATCH_ALL { return std::nullopt; }
+}
+
+/// Calls `f` for each event with `lsn >= from`, in file order. `f` returns void, bool (false stops) or Result<void> (an
+/// error stops and is returned). Returns how many events `f` was given. Requires a `side` that is not null.
+template <class S, class C, ReplayFunction F>
+[[nodiscard]] Result<std::uint64_t> replay(std::shared_ptr<ReadSide<S, C>> side, Lsn from, F&& f) {
+  using Returned = std::remove_cvref_t<std::invoke_result_t<F&, ReplayArgument<F>>>;
+  static_assert(std::is_void_v<Returned> || std::is_same_v<Returned, bool> || std::is_same_v<Returned, Result<void>>,
+                "a replay function returns void, bool (false stops) or rewal::Result<void> (an error stops)");
+  const auto call = [&f](auto&& argument) -> decltype(auto) {
+    return std::invoke(f, static_cast<ReplayArgument<F>>(argument));
+  };
+  EventReader<S, C> reader(std::move(side), from);
+  BorrowedEvent event;
+  std::uint64_t handed = 0;
+  const auto hand_over = [&](auto&& argument) -> Result<bool> {
+    ++handed;
+    if constexpr (std::is_void_v<Returned>) {
+      call(argument);
+      return true;
+    } else if constexpr (std::is_same_v<Returned, bool>) {
+      return static_cast<bool>(call(argument));
+    } else {
+      const Result<void> done = call(argument);
+      return done ? Result<bool>(true) : Result<bool>(done.error());
+    }
+  };
+  for (;;) {
+    const Read read = reader.next(event);
+    if (read == Read::end) return handed;
+    if (read == Read::failed) return *reader.error();
+    Result<bool> go_on = true;
+    if constexpr (std::is_same_v<ReplayArgument<F>, Event&&>) {
+      std::optional<Event> owned = own(event);
+      if (!owned) return not_enough_memory().at_offset(event.offset).at_lsn(event.lsn);
+      go_on = hand_over(*owned);
+    } else {
+      go_on = hand_over(event);
+    }
+    if (!go_on) return go_on.error();
+    if (!*go_on) return handed;
+  }
+}
+
+}  // namespace rewal::detail
+
+#endif  // REWAL_RIVER_REPLAY_HPP
