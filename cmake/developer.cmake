@@ -6,6 +6,7 @@ if(PROJECT_IS_TOP_LEVEL AND NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYP
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
 endif()
 
+set(CMAKE_CXX_EXTENSIONS OFF)
 set(REWAL_SANITIZE "" CACHE STRING "Sanitizers for tests, examples and benches: address,undefined or thread")
 option(REWAL_WARNINGS_AS_ERRORS "Treat warnings in tests, examples and benches as errors" ON)
 
