@@ -30,13 +30,16 @@ if(REWAL_SANITIZE)
   target_link_options(rewal_developer INTERFACE ${rewal_sanitize_flags})
 endif()
 
-# rewal_need(<package> <version> <git address> <tag>): an installed package, else its sources at a pinned tag.
-macro(rewal_need package version repository tag)
+# rewal_need(<package> <version> <git address> <tag> <target>): an installed package, else its sources at a pinned tag.
+# Fetched headers are system headers too: our warnings are not theirs.
+macro(rewal_need package version repository tag target)
   find_package(${package} ${version} QUIET)
   if(NOT ${package}_FOUND)
     message(STATUS "${package} ${version} is not installed: fetching ${tag}")
     include(FetchContent)
     FetchContent_Declare(${package} GIT_REPOSITORY ${repository} GIT_TAG ${tag} GIT_SHALLOW ON)
     FetchContent_MakeAvailable(${package})
+    get_target_property(rewal_fetched_includes ${target} INTERFACE_INCLUDE_DIRECTORIES)
+    set_target_properties(${target} PROPERTIES INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "${rewal_fetched_includes}")
   endif()
 endmacro()
