@@ -16,6 +16,7 @@
 #include <rewal/codec/event.hpp>
 #include <rewal/codec/format.hpp>
 #include <rewal/codec/little_endian.hpp>
+#include <rewal/platform.hpp>
 
 namespace rewal {
 
@@ -35,14 +36,24 @@ inline void store_record_header(std::byte* to, Bytes payload, Bytes meta) noexce
   store_le(to + format::meta_length_at, static_cast<std::uint16_t>(meta.size()));
 }
 
-/// The record at `at`, which lies in a checked region.
-[[nodiscard]] inline BorrowedEvent load_record(const std::byte* at) noexcept {
+/// Makes payload and meta of `event` those of the record at `at`, which lies in a checked region. In place: each field
+/// is written once, for a copy of what was just written in pieces stalls the processor.
+REWAL_INLINE void load_record(const std::byte* at, BorrowedEvent& event) noexcept {
   const std::size_t payload_bytes = load_le<std::uint32_t>(at + format::payload_length_at);
   const std::size_t meta_bytes = load_le<std::uint16_t>(at + format::meta_length_at);
   at += format::record_header_bytes;
-  BorrowedEvent event;
-  event.meta = meta_or_none({at, meta_bytes});
   event.payload = {at + meta_bytes, payload_bytes};
+  if (meta_bytes == 0) {
+    event.meta.reset();
+  } else {
+    event.meta.emplace(at, meta_bytes);
+  }
+}
+
+/// The record at `at`, which lies in a checked region.
+[[nodiscard]] inline BorrowedEvent load_record(const std::byte* at) noexcept {
+  BorrowedEvent event;
+  load_record(at, event);
   return event;
 }
 

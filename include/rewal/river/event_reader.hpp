@@ -63,18 +63,20 @@ class EventReader {
   /// closed or moved-from reader, is `closed`.
   [[nodiscard]] Read next(BorrowedEvent& event) noexcept {
     if (REWAL_UNLIKELY(!usable())) return Read::failed;
-    do {
+    for (;;) {
       if (records_left_ == 0) {
         const Read read = next_frame();
         if (REWAL_UNLIKELY(read != Read::event)) return read;
       }
-      event = load_record(record_);
-      event.lsn = lsn_++;
       --records_left_;
+      const Lsn lsn = lsn_++;
+      load_record(record_, event);
       record_ = end_of(event);
-    } while (REWAL_UNLIKELY(event.lsn < from_));
-    event.offset = cursor_.offset();
-    return Read::event;
+      if (REWAL_UNLIKELY(lsn < from_)) continue;
+      event.lsn = lsn;
+      event.offset = cursor_.offset();
+      return Read::event;
+    }
   }
 
   /// Ends the reading with an error that is returned from now on.
@@ -133,7 +135,7 @@ class EventReader {
       const Walk walk = cursor_.next();
       busy_ = false;
       if (REWAL_LIKELY(walk == Walk::frame)) {
-        const format::Header& header = cursor_.header();
+        const format::Header header = cursor_.header();
         if (header.last_lsn() < from_) continue;
         return begin_records(header, cursor_.region());
       }

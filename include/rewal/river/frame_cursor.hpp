@@ -35,46 +35,46 @@ class FrameCursor {
       : source_(std::move(source)), offset_(offset), next_(offset) {}
 
   /// Steps to the next frame. After anything but a frame, the same answer again.
-  [[nodiscard]] Walk next() noexcept {
-    offset_ = next_;
-    const std::uint64_t left = source_.end() - offset_;
-    if (left < format::header_bytes) {
-      checked_ = {format::Validity::torn, no_header()};
-      return left == 0 ? Walk::end : Walk::bad;
-    }
-    Bytes bytes = source_.at(offset_, format::header_bytes);
+  [[nodiscard]] REWAL_INLINE Walk next() noexcept {
+    const std::uint64_t at = next_;
+    const std::uint64_t left = source_.end() - at;
+    offset_ = at;
+    if (REWAL_UNLIKELY(left < format::header_bytes)) return too_short(left);
+    Bytes bytes = source_.at(at, format::header_bytes);
     if (REWAL_UNLIKELY(bytes.empty())) return Walk::failed;
-    const std::uint64_t size = load_le<std::uint32_t>(bytes.data() + format::size_at);
+    const std::uint32_t size = load_le<std::uint32_t>(bytes.data() + format::size_at);
     if (REWAL_UNLIKELY(size > bytes.size())) {
-      if (format::plausible(format::load_header(bytes.data()), left)) bytes = source_.at(offset_, size);
+      if (format::plausible(format::load_header(bytes.data()), left)) bytes = source_.at(at, size);
       if (bytes.empty()) return Walk::failed;
     }
-    prefetch_beyond(bytes, static_cast<std::size_t>(size));
+    prefetch_beyond(bytes, size);
+    const format::Validity validity = format::check(bytes).validity;
+    if (REWAL_UNLIKELY(validity != format::Validity::valid)) return bad(validity);
     frame_ = bytes.data();
-    checked_ = format::check(bytes);
-    if (REWAL_UNLIKELY(checked_.validity != format::Validity::valid)) return Walk::bad;
-    next_ = offset_ + size;
+    next_ = at + size;
     return Walk::frame;
   }
 
   /// Where the frame, the end or the bad bytes are.
   [[nodiscard]] std::uint64_t offset() const noexcept { return offset_; }
-  [[nodiscard]] const format::Header& header() const noexcept { return checked_.header; }
-  [[nodiscard]] format::Validity validity() const noexcept { return checked_.validity; }
+  /// What is wrong with bad bytes.
+  [[nodiscard]] format::Validity validity() const noexcept { return validity_; }
+  [[nodiscard]] format::Header header() const noexcept { return format::load_header(frame_); }
   /// The frame's records as stored. Valid until the next call of next().
-  [[nodiscard]] Bytes region() const noexcept { return format::region_of(frame_, checked_.header); }
+  [[nodiscard]] Bytes region() const noexcept { return format::region_of(frame_, header()); }
   [[nodiscard]] const Error& error() const noexcept { return source_.error(); }
   [[nodiscard]] Source<S>& source() noexcept { return source_; }
 
  private:
-  [[nodiscard]] static constexpr format::Header no_header() noexcept {
-    format::Header header;
-    header.magic = 0;
-    return header;
+  REWAL_NOINLINE Walk too_short(std::uint64_t left) noexcept { return left == 0 ? Walk::end : bad(format::Validity::torn); }
+
+  Walk bad(format::Validity validity) noexcept {
+    validity_ = validity;
+    return Walk::bad;
   }
 
   /// Processors stop fetching ahead at each 4 KiB page, just where a pass over a mapping needs it.
-  static void prefetch_beyond([[maybe_unused]] Bytes bytes, [[maybe_unused]] std::size_t size) noexcept {
+  static REWAL_INLINE void prefetch_beyond([[maybe_unused]] Bytes bytes, [[maybe_unused]] std::size_t size) noexcept {
 #if REWAL_GNU
     constexpr std::size_t ahead = 4096;
     constexpr std::size_t most = 1024;
@@ -89,7 +89,7 @@ class FrameCursor {
   std::uint64_t offset_;
   std::uint64_t next_;
   const std::byte* frame_ = nullptr;
-  format::Checked checked_;
+  format::Validity validity_ = format::Validity::valid;
 };
 
 /// What a reader says of bad bytes below the written end.

@@ -108,7 +108,7 @@ class RecoveryRun {
         recovered_.last_lsn = highest;
         return walk;
       }
-      const format::Header& header = cursor.header();
+      const format::Header header = cursor.header();
       if (REWAL_UNLIKELY(header.first_lsn != highest + 1) && report.frames > 0) {
         ++(header.first_lsn > highest ? report.gaps : report.inversions);
       }
