@@ -45,6 +45,14 @@ inline std::span<const Crc32cKernel> crc32c_kernels() noexcept {
 #if REWAL_X86_64
       {"sse42", []() noexcept { return x86_features().sse42; }, crc32c_sse42<false>, crc32c_sse42<true>,
        crc32c_shift_portable},
+      {"pclmul", []() noexcept { return x86_features().pclmul; }, crc32c_pclmul<false>, crc32c_pclmul<true>,
+       crc32c_shift_pclmul},
+#if REWAL_GNU
+      {"avx2", []() noexcept { return x86_features().avx2; }, crc32c_avx2<false>, crc32c_avx2<true>,
+       crc32c_shift_pclmul},
+      {"avx512", []() noexcept { return x86_features().avx512; }, crc32c_avx512<false>, crc32c_avx512<true>,
+       crc32c_shift_pclmul},
+#endif
 #endif
   };
   return kernels;
