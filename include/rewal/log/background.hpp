@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+//
+// Background: the writer thread. It writes what nobody waits for, syncs where the mode says so, and ends the log when
+// shutdown asks for it.
+// One thread; it works with the pen in hand and sleeps without. Threads that wait for an LSN help themselves.
+//
+// WHEN IT WRITES. At once, where a whole buffer is published or somebody waits for room. Else what was already there at
+// its last look, so that an event waits two looks at most, about a millisecond, and small appends gather into large
+// writes. An event younger than that is left alone: whoever appended it may be about to flush it himself.
+//
+// WHEN IT SLEEPS. Between looks it naps; a claim that half fills the queue ends the nap. After a few milliseconds
+// without work it falls asleep, and the next claim wakes it: falling asleep succeeds only from an empty queue, in the
+// same word in which places are claimed, so no claim can pass unseen. An idle log does nothing at all.
+
+#ifndef REWAL_LOG_BACKGROUND_HPP
+#define REWAL_LOG_BACKGROUND_HPP
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include <rewal/log/core.hpp>
+#include <rewal/log/lifecycle.hpp>
+#include <rewal/lsn.hpp>
+#include <rewal/options.hpp>
+
+namespace rewal::detail {
+
+template <class Core>
+class Background {
+ public:
+  explicit Background(Core& core) noexcept
+      : core_(core), mode_(core.options.sync_mode.kind()), look_every_(look_period(core.options.sync_mode)) {}
+
+  /// The thread's whole life.
+  void run() {
+    while (!ending()) {
+      const Lsn seen = core_.ring.last_assigned_lsn();  // at this look; old at the next
+      rest();
+      if (ending()) break;
+      work(seen);
+    }
+    Lifecycle<Core>(core_).run_down();
+  }
+
+ private:
+  using Threads = typename Core::Threads;
+  using Time = typename Threads::Time;
+  using Step = typename Core::LogWriter::Step;
+
+  static constexpr std::chrono::nanoseconds longest_look = std::chrono::microseconds(400);
+  static constexpr unsigned quiet_looks_before_sleep = 20;
+  static constexpr unsigned spins_for_a_buffer = 80;
+
+  /// An interval is kept by looking several times in it.
+  [[nodiscard]] static std::chrono::nanoseconds look_period(SyncMode mode) noexcept {
+    if (mode.kind() != SyncMode::Kind::interval) return longest_look;
+    return (std::max)(std::chrono::nanoseconds(1000), (std::min)(longest_look, mode.period() / 8));
+  }
+
+  [[nodiscard]] bool ending() const noexcept {
+    return core_.state.load(std::memory_order_acquire) != State::running;
+  }
+  [[nodiscard]] bool is_idle() noexcept {
+    const Time now = Threads::now();
+    if (!core_.ring.empty() && !core_.writer.failed()) return false;
+    core_.writer.note_quiet(now);
+    return true;
+  }
+
+  // ---- resting ---------------------------------------------------------------------------------------------------
+
+  void rest() {
+    if (is_idle()) {
+      if (++quiet_looks_ > quiet_looks_before_sleep) return sleep();
+    } else {
+      quiet_looks_ = 0;
+      if (comes_a_buffer()) return;
+    }
+    nap();
+  }
+
+  /// Whether to write at once.
+  [[nodiscard]] bool is_pressing() const noexcept {
+    return !core_.writer.failed() &&
+           (core_.ring.bytes_in_flight() >= core_.options.buffer_capacity || core_.room.sleepers() != 0);
+  }
+
+  void nap() {
+    const Time until = earlier(Threads::after(Threads::now(), look_every_), sync_due());
+    core_.ring.take_a_nap();
+    const auto key = core_.rest.prepare();
+    if (ending() || !core_.ring.is_resting()) {
+      core_.rest.cancel();
+    } else {
+      core_.rest.sleep(key, until);
+    }
+    core_.ring.end_rest();
+  }
+
+  void sleep() {
+    if (!core_.writer.failed() && !core_.ring.fall_asleep()) return nap();
+    const auto key = core_.rest.prepare();
+    if (ending() || (!core_.writer.failed() && !core_.ring.is_resting())) {
+      core_.rest.cancel();
+    } else {
+      core_.rest.sleep(key, sync_due());
+    }
+    core_.ring.end_rest();
+    quiet_looks_ = 0;
+  }
+
+  [[nodiscard]] static Time earlier(Time a, Time b) noexcept { return (std::min)(a, b); }
+
+  /// When the fsync of the oldest unsynced event has to start.
+  [[nodiscard]] Time sync_due() const noexcept {
+    if (mode_ != SyncMode::Kind::interval || core_.writer.failed()) return Threads::never;
+    const std::optional<Time> since = core_.writer.unsynced_since();
+    return since ? Threads::after(*since, core_.options.sync_mode.period() - look_every_) : Threads::never;
+  }
+
+  // ---- working ---------------------------------------------------------------------------------------------------
+
+  /// `seen` was assigned by the last look.
+  void work(Lsn seen) {
+    const bool due = sync_due() <= Threads::now();
+    const bool old = core_.writer.last_lsn() < seen;
+    if (core_.writer.failed() || !(due || old || is_pressing())) return;
+    if (due) {
+      take_pen();
+    } else if (!core_.pen.try_take()) {
+      return;  // somebody is at it
+    }
+    const Lsn before = core_.writer.last_lsn();
+    write(seen);
+    if (due || wants_sync()) core_.sync();
+    core_.put_pen_down();
+    if (core_.writer.last_lsn() == before) Threads::yield();  // a producer is between claim and publish
+  }
+
+  void take_pen() {
+    while (!core_.pen.try_take()) {
+      const auto key = core_.written.prepare();
+      if (!core_.pen.is_taken()) {
+        core_.written.cancel();
+      } else {
+        core_.written.sleep(key);
+      }
+    }
+  }
+
+  /// Writes what was there at the last look, or one buffer; in batch mode the whole group.
+  void write(Lsn seen) {
+    const Lsn target = mode_ == SyncMode::Kind::batch ? core_.ring.last_assigned_lsn() : seen;
+    do {
+      if (core_.write_some() != Step::wrote) return;
+    } while (core_.writer.last_lsn() < target);
+  }
+
+  /// Whether enough for a whole write is there, or comes within a few microseconds.
+  [[nodiscard]] bool comes_a_buffer() {
+    for (unsigned i = 0; i < spins_for_a_buffer; ++i) {
+      if (is_pressing()) return true;
+      if (core_.ring.empty() || ending() || core_.writer.failed()) return false;
+      for (unsigned j = 0; j < 16; ++j) Threads::pause();
+    }
+    return false;
+  }
+
+  [[nodiscard]] bool wants_sync() const noexcept {
+    if (mode_ == SyncMode::Kind::batch) return true;
+    const Lsn wanted = core_.sync_wanted.load(std::memory_order_seq_cst);
+    return wanted > core_.writer.durable_lsn() && wanted <= core_.writer.last_lsn();
+  }
+
+  Core& core_;
+  const SyncMode::Kind mode_;
+  const std::chrono::nanoseconds look_every_;
+  unsigned quiet_looks_ = 0;
+};
+
+}  // namespace rewal::detail
+
+#endif  // REWAL_LOG_BACKGROUND_HPP

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+//
+// Core: everything that a running log consists of, in one object that never moves: the queue, the writer, the pen, the
+// places where threads sleep, and the state. Its neighbours in this folder work on it: appending, waiting, background
+// and lifecycle; each field says who changes it.
+// It outlives every call and the writer thread, so nothing that a notifier touches last can be gone.
+//
+// WHO SLEEPS WHERE, AND WHO WAKES THEM (each by EventCount's protocol)
+//   room       producers that found the queue full     <- whoever consumed to half or less, put a hold down, or sealed
+//   written    flush and wait for a written LSN        <- whoever put the pen down
+//   durable    waiters for a durable LSN               <- whoever synced, or put the pen down with a sync still wanted
+//   rest       the writer thread                       <- the claim that ended its rest; requests of the lifecycle
+//   lifecycle  shutdown, waiting for the end           <- whoever closed the log
+// A waiter for an LSN never sleeps while the pen is free: it takes it and works. So whoever puts the pen down tells
+// those who could have needed it.
+
+#ifndef REWAL_LOG_CORE_HPP
+#define REWAL_LOG_CORE_HPP
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <rewal/codec/compressor.hpp>
+#include <rewal/codec/indexer.hpp>
+#include <rewal/error.hpp>
+#include <rewal/log/hooks.hpp>
+#include <rewal/lsn.hpp>
+#include <rewal/options.hpp>
+#include <rewal/platform.hpp>
+#include <rewal/result.hpp>
+#include <rewal/river/read_side.hpp>
+#include <rewal/river/writer.hpp>
+#include <rewal/stats.hpp>
+#include <rewal/storage/file_storage.hpp>
+#include <rewal/storage/memory_storage.hpp>
+#include <rewal/storage/storage.hpp>
+#include <rewal/sync/event_count.hpp>
+#include <rewal/sync/pen.hpp>
+#include <rewal/sync/policy_scope.hpp>
+#include <rewal/sync/ring.hpp>
+#include <rewal/sync/threads.hpp>
+
+namespace rewal::detail {
+
+/// Policies that are the library's own never call back, so nobody has to ask whether they do.
+template <class S, class C, class I, class H>
+inline constexpr bool may_call_back = has_compressor<C> || has_indexer<I> || HasAnyHook<H> ||
+                                      (!std::is_same_v<S, FileStorage> && !std::is_same_v<S, MemoryStorage>);
+
+template <class S, class C, class I, class H, class T = NativeThreads>
+struct Core {
+  using Side = ReadSide<S, C>;
+  using Calls = HookCalls<H>;
+  using LogWriter = Writer<S, C, I, Calls, T>;
+  using Threads = T;
+  template <class V>
+  using Atomic = typename Threads::template Atomic<V>;
+  static constexpr bool compresses = has_compressor<C>;
+
+  Core(std::shared_ptr<Side> read_side, I indexer, H hook_object, const Options& chosen, RecoveryReport found,
+       std::uint64_t end, Lsn last_lsn)
+      : options(chosen),
+        report(std::move(found)),
+        side(std::move(read_side)),
+        hooks(std::move(hook_object), side.get()),
+        before_first(last_lsn != 0 ? 0 : chosen.start_lsn - 1),
+        ring(chosen.queue_bytes, chosen.queue_capacity, last_lsn + before_first + 1),
+        writer(*side, ring, std::move(indexer), hooks,
+               {chosen.buffer_capacity, chosen.preallocate_bytes, chosen.sync_mode.kind() == SyncMode::Kind::interval},
+               end, last_lsn + before_first) {}
+  Core(const Core&) = delete;
+  Core& operator=(const Core&) = delete;
+
+  // Set by build(), constant afterwards.
+  const Options options;
+  RecoveryReport report;
+  std::uint64_t corruptions = 0;
+  std::thread thread;  // the writer thread; joined by the destructor of the log
+
+  const std::shared_ptr<Side> side;
+  Calls hooks;
+  const Lsn before_first;  // of a log that was empty when opened: the LSN before its first; else 0
+  Ring<Threads> ring;
+  Pen<Threads> pen;
+  LogWriter writer;
+
+  EventCount<Threads> room;
+  EventCount<Threads> written;
+  EventCount<Threads> durable;
+  EventCount<Threads> rest;
+  EventCount<Threads> lifecycle;
+
+  Atomic<State> state{State::running};           // by shutdown and close: running, draining, closed
+  Atomic<Lsn> sync_wanted{0};                    // by waiters: the highest LSN that must become durable
+  Atomic<std::uint32_t> durable_waiters{0};      // by waiters: how many wait for an fsync
+  std::uint32_t last_group = 0;                  // by the pen's holder: how many the last fsync released
+  Atomic<std::uint64_t> drops{0};                // by producers
+  Atomic<std::uint64_t> compressed_bytes{0};     // by producers
+
+  Atomic<bool> shutdown_begun{false};            // by the first caller of shutdown, who alone does what begins it
+  Atomic<bool> finished{false};                  // stored after outcome, by whoever closed the log
+  Result<void> outcome;                          // what shutdown returns
+  typename Threads::Time draining_since{};       // by the first caller of shutdown, before the writer is woken
+
+  std::mutex scratch_mutex;                      // guards scratch
+  std::vector<std::vector<std::byte>> scratch;   // buffers of the compressing producers
+
+  /// 0 instead of an LSN that no event has.
+  [[nodiscard]] Lsn existing(Lsn lsn) const noexcept { return lsn <= before_first ? 0 : lsn; }
+
+  [[nodiscard]] bool inside_policy() const noexcept {
+    if constexpr (may_call_back<S, C, I, H>) {
+      return PolicyScope::inside(side.get());
+    } else {
+      return false;
+    }
+  }
+
+  /// Why the log takes no events and no requests, if it does not: its first error, or its state.
+  [[nodiscard]] std::optional<Error> out_of_service(State least) const noexcept {
+    const State now = state.load(std::memory_order_acquire);
+    if (REWAL_UNLIKELY(writer.failed())) return writer.error();
+    if (REWAL_UNLIKELY(now >= least)) return Error(now == State::closed ? Errc::closed : Errc::draining);
+    return std::nullopt;
+  }
+
+  /// Wakes the writer thread where it rests.
+  void wake_writer() {
+    if (ring.end_rest()) rest.notify_all();
+  }
+
+  /// Puts the pen down and tells those who may want it.
+  void put_pen_down() {
+    pen.put_down();
+    written.notify_all();
+    if (sync_wanted.load(std::memory_order_seq_cst) > writer.durable_lsn()) durable.notify_all();
+    if (REWAL_UNLIKELY(writer.failed())) {
+      room.notify_all();
+      durable.notify_all();
+    }
+  }
+
+  /// One step of writing, by the pen's holder, who lets those in who wait for room.
+  typename LogWriter::Step write_some() {
+    const auto step = writer.write_some();
+    if (step == LogWriter::Step::wrote && ring.half_empty()) room.notify_all();
+    return step;
+  }
+
+  /// One fsync, by the pen's holder, who tells those who wait for it.
+  bool sync() {
+    last_group = durable_waiters.load(std::memory_order_relaxed);
+    const bool synced = writer.sync();
+    durable.notify_all();
+    return synced;
+  }
+};
+
+}  // namespace rewal::detail
+
+#endif  // REWAL_LOG_CORE_HPP

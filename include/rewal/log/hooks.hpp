@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+//
+// The Hooks policy: user code told of what the log does, and the guarded way to call it.
+// Which thread calls which hook is said at each name below. A hook that throws changes nothing and is called again next
+// time; a hook that calls the log is refused.
+
+#ifndef REWAL_LOG_HOOKS_HPP
+#define REWAL_LOG_HOOKS_HPP
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+#include <rewal/codec/records.hpp>
+#include <rewal/lsn.hpp>
+#include <rewal/platform.hpp>
+#include <rewal/sync/policy_scope.hpp>
+
+namespace rewal {
+
+/// The default: nobody is told.
+struct NoHooks {};
+
+namespace detail {
+
+// For each hook: whether H has it, callable as the contract says, and whether H has a member of that name at all.
+// (An overloaded or templated member cannot be told from none by its name.)
+#define REWAL_HOOK(name, ...)                                                                      \
+  template <class H>                                                                               \
+  concept has_##name = requires(H& hooks) { hooks.name(__VA_ARGS__); };                            \
+  template <class H>                                                                               \
+  concept names_##name = has_##name<H> || requires { &H::name; };
+
+REWAL_HOOK(on_start)
+REWAL_HOOK(on_shutdown_start)
+REWAL_HOOK(on_shutdown_done, std::declval<std::chrono::nanoseconds>())
+REWAL_HOOK(before_append, std::declval<const Events&>())
+REWAL_HOOK(after_append, std::declval<Lsn>(), std::declval<std::size_t>())
+REWAL_HOOK(before_write, std::declval<std::size_t>())
+REWAL_HOOK(after_write, std::declval<std::size_t>())
+REWAL_HOOK(before_sync)
+REWAL_HOOK(after_sync, std::declval<std::chrono::nanoseconds>())
+REWAL_HOOK(on_corruption, std::declval<std::uint64_t>())
+REWAL_HOOK(on_drop, std::declval<std::size_t>())
+#undef REWAL_HOOK
+
+template <class H>
+concept HasAnyHook = has_on_start<H> || has_on_shutdown_start<H> || has_on_shutdown_done<H> || has_before_append<H> ||
+                     has_after_append<H> || has_before_write<H> || has_after_write<H> || has_before_sync<H> ||
+                     has_after_sync<H> || has_on_corruption<H> || has_on_drop<H>;
+
+// One concept a hook, so that the compiler's message names the one whose signature is wrong.
+template <class H>
+concept HookOnStartFits = has_on_start<H> || !names_on_start<H>;
+template <class H>
+concept HookOnShutdownStartFits = has_on_shutdown_start<H> || !names_on_shutdown_start<H>;
+template <class H>
+concept HookOnShutdownDoneFits = has_on_shutdown_done<H> || !names_on_shutdown_done<H>;
+template <class H>
+concept HookBeforeAppendFits = has_before_append<H> || !names_before_append<H>;
+template <class H>
+concept HookAfterAppendFits = has_after_append<H> || !names_after_append<H>;
+template <class H>
+concept HookBeforeWriteFits = has_before_write<H> || !names_before_write<H>;
+template <class H>
+concept HookAfterWriteFits = has_after_write<H> || !names_after_write<H>;
+template <class H>
+concept HookBeforeSyncFits = has_before_sync<H> || !names_before_sync<H>;
+template <class H>
+concept HookAfterSyncFits = has_after_sync<H> || !names_after_sync<H>;
+template <class H>
+concept HookOnCorruptionFits = has_on_corruption<H> || !names_on_corruption<H>;
+template <class H>
+concept HookOnDropFits = has_on_drop<H> || !names_on_drop<H>;
+
+}  // namespace detail
+
+/// A policy with any of these members, no base class:
+///
+///   on_start()                                    build(), before it returns
+///   on_shutdown_start()                           the first caller of shutdown or the destructor
+///   on_shutdown_done(std::chrono::nanoseconds)    after the file is closed; the time since on_shutdown_start
+///   before_append(const Events&)                  the appending thread, several at once; also if the append is refused
+///   after_append(Lsn last, std::size_t count)     once per frame, after it has been written
+///   before_write(std::size_t bytes), after_write(std::size_t bytes)
+///   before_sync(), after_sync(std::chrono::nanoseconds)
+///   on_corruption(std::uint64_t offset)           build(), where it cut damage
+///   on_drop(std::size_t events)                   the appending thread, several at once
+///
+/// The five of the write path run one at a time, on whichever thread writes. A type with none of them is not Hooks, nor
+/// is one with a right name and a wrong signature, where the compiler can tell.
+template <class H>
+concept Hooks = detail::HasAnyHook<H> && detail::HookOnStartFits<H> && detail::HookOnShutdownStartFits<H> &&
+                detail::HookOnShutdownDoneFits<H> && detail::HookBeforeAppendFits<H> && detail::HookAfterAppendFits<H> &&
+                detail::HookBeforeWriteFits<H> && detail::HookAfterWriteFits<H> && detail::HookBeforeSyncFits<H> &&
+                detail::HookAfterSyncFits<H> && detail::HookOnCorruptionFits<H> && detail::HookOnDropFits<H>;
+
+namespace detail {
+
+/// Owns the hooks and calls them: nothing escapes, and while one runs the log refuses this thread's calls.
+/// A hook that H does not have is an empty function.
+template <class H>
+class HookCalls {
+ public:
+  static constexpr bool times_syncs = has_after_sync<H>;
+  static constexpr bool sees_frames = has_after_append<H>;
+  static constexpr bool any = HasAnyHook<H>;
+
+  /// `log` is the token of the log's PolicyScope.
+  HookCalls(H hooks, const void* log) : hooks_(std::move(hooks)), log_(log) {}
+
+  void on_start() noexcept {
+    if constexpr (has_on_start<H>) guarded([&] { hooks_.on_start(); });
+  }
+  void on_shutdown_start() noexcept {
+    if constexpr (has_on_shutdown_start<H>) guarded([&] { hooks_.on_shutdown_start(); });
+  }
+  void on_shutdown_done([[maybe_unused]] std::chrono::nanoseconds elapsed) noexcept {
+    if constexpr (has_on_shutdown_done<H>) guarded([&] { hooks_.on_shutdown_done(elapsed); });
+  }
+  void before_append([[maybe_unused]] const Events& events) noexcept {
+    if constexpr (has_before_append<H>) guarded([&] { hooks_.before_append(events); });
+  }
+  void after_append([[maybe_unused]] Lsn last, [[maybe_unused]] std::size_t count) noexcept {
+    if constexpr (has_after_append<H>) guarded([&] { hooks_.after_append(last, count); });
+  }
+  void before_write([[maybe_unused]] std::size_t bytes) noexcept {
+    if constexpr (has_before_write<H>) guarded([&] { hooks_.before_write(bytes); });
+  }
+  void after_write([[maybe_unused]] std::size_t bytes) noexcept {
+    if constexpr (has_after_write<H>) guarded([&] { hooks_.after_write(bytes); });
+  }
+  void before_sync() noexcept {
+    if constexpr (has_before_sync<H>) guarded([&] { hooks_.before_sync(); });
+  }
+  void after_sync([[maybe_unused]] std::chrono::nanoseconds elapsed) noexcept {
+    if constexpr (has_after_sync<H>) guarded([&] { hooks_.after_sync(elapsed); });
+  }
+  void on_corruption([[maybe_unused]] std::uint64_t offset) noexcept {
+    if constexpr (has_on_corruption<H>) guarded([&] { hooks_.on_corruption(offset); });
+  }
+  void on_drop([[maybe_unused]] std::size_t events) noexcept {
+    if constexpr (has_on_drop<H>) guarded([&] { hooks_.on_drop(events); });
+  }
+
+ private:
+  template <class F>
+  void guarded(F&& call) noexcept {
+    const PolicyScope scope(log_);
+    REWAL_TRY { call(); }
+    REWAL_CATCH_ALL {}
+  }
+
+  [[no_unique_address]] H hooks_;
+  const void* log_;
+};
+
+}  // namespace detail
+}  // namespace rewal
+
+#endif  // REWAL_LOG_HOOKS_HPP

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+//
+// Lifecycle: the end of a log, by shutdown or by close.
+// Any thread may ask, any number at once; one closes the file, with the pen in hand, and all get the same answer.
+//
+//            shutdown            the writer thread: drained, synced, closed
+//   running ----------> draining ------------------------------------------> closed
+//      |                    |                                                   ^
+//      +--------------------+---------------- close: discards what is left -----+
+//
+// ORDER OF THE END: state, then seal (no claim succeeds any more), then drain, fsync, readers told, storage closed,
+// outcome stored, state closed, finished.store(release), and only then everyone woken. Partner of finished:
+// load(acquire) before outcome is read. The pen is taken for the last time before the storage is closed, and whoever
+// takes it later sees the state closed.
+
+#ifndef REWAL_LOG_LIFECYCLE_HPP
+#define REWAL_LOG_LIFECYCLE_HPP
+
+#include <chrono>
+#include <optional>
+
+#include <rewal/error.hpp>
+#include <rewal/log/core.hpp>
+#include <rewal/options.hpp>
+#include <rewal/result.hpp>
+
+namespace rewal::detail {
+
+template <class Core>
+class Lifecycle {
+ public:
+  explicit Lifecycle(Core& core) noexcept : core_(core) {}
+
+  /// Waits until `timeout` has passed; none: as long as it takes.
+  [[nodiscard]] Result<void> shutdown(std::optional<std::chrono::nanoseconds> timeout) {
+    if (core_.inside_policy()) return Errc::invalid_state;
+    const auto now = Threads::now();
+    begin_draining(now);
+    return wait_for_end(timeout ? Threads::after(now, *timeout) : Threads::never);
+  }
+
+  [[nodiscard]] Result<void> close() {
+    if (core_.inside_policy()) return Errc::invalid_state;
+    core_.writer.abandon();
+    core_.ring.seal();
+    State expected = State::running;
+    core_.state.compare_exchange_strong(expected, State::draining, std::memory_order_seq_cst);
+    wake_everybody();
+    take_pen();
+    Result<void> closed;
+    if (!core_.finished.load(std::memory_order_acquire)) {
+      closed = core_.writer.close();
+      settle(core_.writer.failed() ? Result<void>(core_.writer.error()) : Result<void>(Errc::closed));
+    }
+    core_.put_pen_down();
+    wake_everybody();
+    return closed;
+  }
+
+  /// The writer thread's part, once the log is draining or closed.
+  void run_down() {
+    take_pen();
+    if (!core_.finished.load(std::memory_order_acquire)) {
+      drain();
+      if (!core_.writer.abandoned()) end_by_shutdown();
+    }
+    core_.put_pen_down();
+    wake_everybody();
+  }
+
+ private:
+  using Threads = typename Core::Threads;
+  using Step = typename Core::LogWriter::Step;
+
+  void begin_draining(typename Threads::Time now) {
+    if (core_.state.load(std::memory_order_acquire) != State::running) return;
+    if (core_.shutdown_begun.exchange(true, std::memory_order_seq_cst)) return;
+    core_.hooks.on_shutdown_start();
+    core_.draining_since = now;
+    State expected = State::running;
+    core_.state.compare_exchange_strong(expected, State::draining, std::memory_order_seq_cst);
+    core_.ring.seal();
+    wake_everybody();
+  }
+
+  [[nodiscard]] Result<void> wait_for_end(typename Threads::Time deadline) {
+    for (;;) {
+      if (core_.finished.load(std::memory_order_acquire)) return core_.outcome;
+      if (Threads::now() >= deadline) {
+        return Error(Errc::io, std::make_error_code(std::errc::timed_out),
+                     "the log did not finish in time and goes on shutting down: call shutdown again");
+      }
+      const auto key = core_.lifecycle.prepare();
+      if (core_.finished.load(std::memory_order_acquire)) {
+        core_.lifecycle.cancel();
+      } else {
+        core_.lifecycle.sleep(key, deadline);
+      }
+    }
+  }
+
+  /// Everything claimed before the seal is written, and everything written is synced, unless an error or close is first.
+  void drain() {
+    while (!core_.ring.empty()) {
+      const Step step = core_.write_some();
+      if (step == Step::stopped) return;
+      if (step == Step::nothing) Threads::yield();  // a producer is between claim and publish
+    }
+    core_.sync();
+  }
+
+  void end_by_shutdown() {
+    const Result<void> closed = core_.writer.close();
+    core_.hooks.on_shutdown_done(Threads::now() - core_.draining_since);
+    settle(core_.writer.failed() ? Result<void>(core_.writer.error()) : closed);
+  }
+
+  void settle(const Result<void>& outcome) {
+    core_.outcome = outcome;
+    core_.state.store(State::closed, std::memory_order_seq_cst);
+    core_.finished.store(true, std::memory_order_release);
+  }
+
+  void take_pen() {
+    while (!core_.pen.try_take()) {
+      const auto key = core_.written.prepare();
+      if (!core_.pen.is_taken()) {
+        core_.written.cancel();
+      } else {
+        core_.written.sleep(key);
+      }
+    }
+  }
+
+  void wake_everybody() {
+    core_.ring.end_rest();
+    core_.rest.notify_all();
+    core_.room.notify_all();
+    core_.written.notify_all();
+    core_.durable.notify_all();
+    core_.lifecycle.notify_all();
+  }
+
+  Core& core_;
+};
+
+}  // namespace rewal::detail
+
+#endif  // REWAL_LOG_LIFECYCLE_HPP

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+//
+// Waiting: flush, sync and wait_durable, by threads that do the work themselves where nobody else is at it.
+// Any thread, any number at once. A waiter that finds the pen free takes it, writes and syncs for all who wait, and
+// spares two wake-ups; one that finds it taken sleeps until it is put down.
+//
+// GROUP COMMIT. One fsync serves everyone whose frames were published when it began. Those it releases come back, in a
+// closed loop, a moment later; so the next leader first waits a few microseconds for as many as the last fsync
+// released. A waiter joins no fsync that began before its bytes were written: durable_lsn says only what was covered.
+//
+// LIVENESS. A waiter sleeps only after it has announced itself and then seen the pen taken; the pen's holder announces
+// after putting it down. A published frame before the target that is still missing belongs to a producer between claim
+// and publish: the holder yields to it.
+
+#ifndef REWAL_LOG_WAITING_HPP
+#define REWAL_LOG_WAITING_HPP
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include <rewal/error.hpp>
+#include <rewal/log/core.hpp>
+#include <rewal/lsn.hpp>
+#include <rewal/options.hpp>
+#include <rewal/result.hpp>
+
+namespace rewal::detail {
+
+template <class Core>
+class Waiting {
+ public:
+  explicit Waiting(Core& core) noexcept : core_(core) {}
+
+  /// Everything appended before the call is written; in SyncMode::batch, fsynced.
+  [[nodiscard]] Result<void> flush() {
+    if (core_.inside_policy()) return Errc::invalid_state;
+    if (const auto error = core_.out_of_service(State::closed)) return *error;
+    const Lsn target = core_.ring.last_assigned_lsn();
+    return core_.options.sync_mode.kind() == SyncMode::Kind::batch ? until_durable(target) : until_written(target);
+  }
+
+  /// Everything written before the call is fsynced.
+  [[nodiscard]] Result<void> sync() {
+    if (core_.inside_policy()) return Errc::invalid_state;
+    if (const auto error = core_.out_of_service(State::closed)) return *error;
+    return until_durable(core_.writer.last_lsn());
+  }
+
+  /// Every event up to `lsn` is written and fsynced.
+  [[nodiscard]] Result<void> wait_durable(Lsn lsn) {
+    if (core_.inside_policy()) return Errc::invalid_state;
+    if (lsn == 0 || lsn <= core_.existing(core_.writer.durable_lsn())) return {};
+    if (const auto error = core_.out_of_service(State::closed)) return *error;
+    if (lsn <= core_.before_first || lsn > core_.ring.last_assigned_lsn()) return Error(Errc::invalid_lsn).at_lsn(lsn);
+    return until_durable(lsn);
+  }
+
+ private:
+  using Threads = typename Core::Threads;
+  using Step = typename Core::LogWriter::Step;
+
+  static constexpr unsigned spins_before_sleeping = 100;
+  static constexpr unsigned yields_before_pausing = 64;
+  static constexpr std::chrono::microseconds gathering_time{50};
+
+  [[nodiscard]] Result<void> until_written(Lsn target) {
+    return until(
+        core_.written, [&] { return core_.writer.last_lsn() >= target; },
+        [&] {
+          if (write_up_to(target)) serve_sync_requests();
+        });
+  }
+
+  [[nodiscard]] Result<void> until_durable(Lsn target) {
+    want_sync(target);
+    core_.durable_waiters.fetch_add(1, std::memory_order_relaxed);
+    const Result<void> done = until(
+        core_.durable, [&] { return core_.writer.durable_lsn() >= target; },
+        [&] {
+          gather();
+          if (write_up_to(target) && write_published()) core_.sync();
+        });
+    core_.durable_waiters.fetch_sub(1, std::memory_order_relaxed);
+    return done;
+  }
+
+  /// Waits for `reached`, or does `work` with the pen in hand.
+  template <class Reached, class Work>
+  [[nodiscard]] Result<void> until(EventCount<Threads>& place, Reached reached, Work work) {
+    for (;;) {
+      if (core_.writer.failed()) return core_.writer.error();
+      if (reached()) return {};
+      if (core_.state.load(std::memory_order_acquire) == State::closed || core_.writer.abandoned()) return Errc::closed;
+      if (core_.pen.try_take()) {
+        if (!reached() && core_.state.load(std::memory_order_acquire) != State::closed) work();
+        core_.put_pen_down();
+        continue;
+      }
+      for (unsigned i = 0; i < spins_before_sleeping && core_.pen.is_taken(); ++i) Threads::pause();
+      const auto key = place.prepare();
+      if (reached() || !core_.pen.is_taken() || core_.writer.failed()) {
+        place.cancel();
+      } else {
+        place.sleep(key);
+      }
+    }
+  }
+
+  void want_sync(Lsn target) noexcept {
+    Lsn wanted = core_.sync_wanted.load(std::memory_order_relaxed);
+    while (wanted < target && !core_.sync_wanted.compare_exchange_weak(wanted, target, std::memory_order_seq_cst)) {
+    }
+  }
+
+  // ---- with the pen in hand --------------------------------------------------------------------------------------
+
+  /// False after an error or a close.
+  bool write_up_to(Lsn target) {
+    for (unsigned fruitless = 0; core_.writer.last_lsn() < target;) {
+      switch (core_.write_some()) {
+        case Step::wrote: fruitless = 0; break;
+        case Step::stopped: return false;
+        case Step::nothing: back_off(fruitless++); break;
+      }
+    }
+    return true;
+  }
+
+  /// What is published by now joins the fsync that comes next.
+  bool write_published() {
+    const Lsn assigned = core_.ring.last_assigned_lsn();
+    while (core_.writer.last_lsn() < assigned) {
+      const Step step = core_.write_some();
+      if (step != Step::wrote) return step == Step::nothing;
+    }
+    return true;
+  }
+
+  /// Nobody who wants an fsync is kept waiting by those who keep taking the pen to write.
+  void serve_sync_requests() {
+    const Lsn wanted = core_.sync_wanted.load(std::memory_order_seq_cst);
+    if (wanted > core_.writer.durable_lsn() && wanted <= core_.writer.last_lsn()) core_.sync();
+  }
+
+  /// Waits a moment for those whom the last fsync released.
+  void gather() {
+    if (core_.durable_waiters.load(std::memory_order_relaxed) >= core_.last_group) return;
+    const auto until = Threads::after(Threads::now(), gathering_time);
+    do {
+      Threads::yield();
+    } while (core_.durable_waiters.load(std::memory_order_relaxed) < core_.last_group && Threads::now() < until);
+  }
+
+  /// A claimed frame is not published yet: its producer needs the processor more than we do.
+  void back_off(unsigned tries) {
+    if (tries < yields_before_pausing) return Threads::yield();
+    const auto key = core_.rest.prepare();
+    core_.rest.sleep(key, Threads::after(Threads::now(), std::chrono::microseconds(50)));
+  }
+
+  Core& core_;
+};
+
+}  // namespace rewal::detail
+
+#endif  // REWAL_LOG_WAITING_HPP

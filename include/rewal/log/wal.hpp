@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: MIT
+//
+// Wal: the log as its users see it. It owns everything that runs, in one Core that stays where it is while the Wal
+// moves; it decides nothing itself but who is asked.
+// Every method may be called from any thread at any time; moving and destroying are not concurrent with calls.
+
+#ifndef REWAL_LOG_WAL_HPP
+#define REWAL_LOG_WAL_HPP
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include <rewal/bytes.hpp>
+#include <rewal/codec/batch.hpp>
+#include <rewal/codec/compressor.hpp>
+#include <rewal/codec/indexer.hpp>
+#include <rewal/error.hpp>
+#include <rewal/log/appending.hpp>
+#include <rewal/log/core.hpp>
+#include <rewal/log/hooks.hpp>
+#include <rewal/log/lifecycle.hpp>
+#include <rewal/log/waiting.hpp>
+#include <rewal/lsn.hpp>
+#include <rewal/options.hpp>
+#include <rewal/result.hpp>
+#include <rewal/river/iterator.hpp>
+#include <rewal/river/replay.hpp>
+#include <rewal/stats.hpp>
+#include <rewal/storage/file_storage.hpp>
+#include <rewal/storage/path.hpp>
+#include <rewal/storage/storage.hpp>
+
+namespace rewal {
+
+template <class S, class C, class I, class H>
+class Builder;
+
+namespace detail {
+
+template <class C>
+concept CompressorOrNone = std::is_same_v<C, NoCompressor> || Compressor<C>;
+template <class I>
+concept IndexerOrNone = std::is_same_v<I, NoIndexer> || Indexer<I>;
+template <class H>
+concept HooksOrNone = std::is_same_v<H, NoHooks> || Hooks<H>;
+
+}  // namespace detail
+
+/// An embedded write-ahead log: one process appends events to one file; each gets a log sequence number; they can be
+/// replayed after any crash.
+///
+/// Made by `Wal<>::open(path)...build()`. Movable, not copyable. A moved-from log is `init` and its calls return
+/// `not_running`; assigning to a running log shuts it down first.
+///
+/// Errors that every call may return: `not_running`; `draining` while shutting down; `closed` afterwards; after a failed
+/// write or fsync that first error, with its errno, for ever; `invalid_state` on a thread that is inside a policy call
+/// (hook, indexer, compressor, storage) of this log. Further ones are said at each call.
+///
+/// The queue is lock-free in its claim: a producer that the system stalls between claiming its place and publishing its
+/// frame delays what comes after it, since the file has no holes.
+template <Storage S = FileStorage, detail::CompressorOrNone C = NoCompressor, detail::IndexerOrNone I = NoIndexer,
+          detail::HooksOrNone H = NoHooks>
+class [[nodiscard]] Wal {
+  using Core = detail::Core<S, C, I, H>;
+
+ public:
+  /// Reads events one by one; see iterator().
+  using Iterator = detail::Iterator<S, C>;
+
+  /// Begins to open the log in the file at `path`; nothing happens before build().
+  [[nodiscard]] static Builder<FileStorage, NoCompressor, NoIndexer, NoHooks> open(PathArg path);
+
+  Wal() noexcept = default;
+  Wal(Wal&&) noexcept = default;
+  Wal& operator=(Wal&& other) noexcept {
+    if (this != &other) {
+      end();
+      core_ = std::move(other.core_);
+    }
+    return *this;
+  }
+  /// As shutdown(), without a limit: it never throws away an accepted event, and waits as long as the storage does.
+  /// Its error is lost: call shutdown() to learn it. Not from inside a policy of this log.
+  ~Wal() { end(); }
+
+  // ---- appending -------------------------------------------------------------------------------------------------
+
+  /// Queues one event and returns its LSN. The bytes are copied; no heap allocation in the steady state. The event
+  /// reaches the storage within about a millisecond; flush() waits for that, append_durable() for the fsync too.
+  /// Errors: `invalid_record` over the limits, `queue_full` with Backpressure::error, `invalid_lsn` past 2^64-2, what
+  /// the compressor returned. A refused append takes no LSN. With Backpressure::drop a dropped event returns LSN 0.
+  Result<Lsn> append(BytesArg payload) { return append_with_meta(payload, BytesArg{}); }
+
+  /// As append(). Meta holds at most 65,535 bytes; an empty one reads back as "no meta".
+  Result<Lsn> append_with_meta(BytesArg payload, BytesArg meta) {
+    if (!core_) return Errc::not_running;
+    return detail::Appending<Core>(*core_).one(payload.bytes(), meta.bytes(), detail::Append::queued);
+  }
+
+  /// Queues the batch as one frame, all or nothing, and returns the LSN of its last event. The batch stays usable.
+  /// Errors as append(), and `empty_batch`.
+  Result<Lsn> append_batch(const Batch& batch) {
+    if (!core_) return Errc::not_running;
+    return detail::Appending<Core>(*core_).batch(batch, detail::Append::queued);
+  }
+
+  /// append(), then wait_durable(): success means that the event survives a power loss. A full queue is `queue_full`
+  /// with Backpressure::drop too. After an error of the wait the event may or may not be in the file.
+  Result<Lsn> append_durable(BytesArg payload) { return append_durable_with_meta(payload, BytesArg{}); }
+  Result<Lsn> append_durable_with_meta(BytesArg payload, BytesArg meta) {
+    if (!core_) return Errc::not_running;
+    return awaited(detail::Appending<Core>(*core_).one(payload.bytes(), meta.bytes(), detail::Append::awaited));
+  }
+  Result<Lsn> append_batch_durable(const Batch& batch) {
+    if (!core_) return Errc::not_running;
+    return awaited(detail::Appending<Core>(*core_).batch(batch, detail::Append::awaited));
+  }
+
+  // ---- waiting ---------------------------------------------------------------------------------------------------
+
+  /// Returns when everything appended before the call has been written to the storage: it survives the death of the
+  /// process, not a power loss. In SyncMode::batch it has been fsynced as well.
+  Result<void> flush() {
+    if (!core_) return Errc::not_running;
+    return detail::Waiting<Core>(*core_).flush();
+  }
+
+  /// Fsyncs everything written: it survives a power loss. Concurrent callers share one fsync. What is still queued is
+  /// not covered: flush() first, or use wait_durable().
+  Result<void> sync() {
+    if (!core_) return Errc::not_running;
+    return detail::Waiting<Core>(*core_).sync();
+  }
+
+  /// Returns once every event up to `lsn` is fsynced, causing the write and the fsync if nothing else does. Concurrent
+  /// callers share. 0, or an LSN up to durable_lsn(), succeeds at once in every state.
+  /// Errors: `invalid_lsn` for an LSN that was never assigned (those found at open count as assigned).
+  Result<void> wait_durable(Lsn lsn) {
+    if (!core_) return lsn == 0 ? Result<void>() : Errc::not_running;
+    return detail::Waiting<Core>(*core_).wait_durable(lsn);
+  }
+
+  // ---- reading ---------------------------------------------------------------------------------------------------
+
+  /// Calls `f` for each event written by now with `lsn >= from`, in file order, on this thread. `f` takes
+  /// `const BorrowedEvent&` (a view, valid until it returns) or `Event&&`, and returns void, bool (false stops) or
+  /// Result<void> (an error stops and is returned); its exceptions propagate. Returns how many events `f` was given.
+  /// Errors: `corrupted` with the offset for damage, `compressor_required`, what the storage said.
+  template <detail::ReplayFunction F>
+  Result<std::uint64_t> replay(Lsn from, F&& f) const {
+    if (const auto error = unreadable()) return *error;
+    return detail::replay(core_->side, from, std::forward<F>(f));
+  }
+
+  /// A reader over what is written now, from the first event with `lsn >= from`; found through an index, not a scan.
+  /// Used by one thread. It outlives the log: its next call then returns `closed`.
+  [[nodiscard]] Result<Iterator> iterator(Lsn from = 0) const {
+    if (const auto error = unreadable()) return *error;
+    return Iterator(core_->side, from);
+  }
+
+  // ---- observing: lock-free, any state, also from inside a policy --------------------------------------------------
+
+  /// Highest LSN written to the storage, not merely assigned; after open, the highest recovered. 0 if none.
+  [[nodiscard]] Lsn last_lsn() const noexcept { return core_ ? core_->existing(core_->writer.last_lsn()) : 0; }
+  /// Highest LSN that a finished fsync covers. 0 if none.
+  [[nodiscard]] Lsn durable_lsn() const noexcept { return core_ ? core_->existing(core_->writer.durable_lsn()) : 0; }
+  [[nodiscard]] State state() const noexcept {
+    return core_ ? core_->state.load(std::memory_order_acquire) : State::init;
+  }
+  /// What build() found.
+  [[nodiscard]] RecoveryReport recovery() const { return core_ ? core_->report : RecoveryReport{}; }
+
+  [[nodiscard]] Stats stats() const noexcept {
+    Stats stats;
+    if (!core_) return stats;
+    const auto& counts = core_->writer.counts();
+    stats.durable_lsn = durable_lsn();  // before last_lsn: neither goes back, so it cannot be ahead
+    stats.bytes_synced = counts.bytes_synced.load(std::memory_order_relaxed);
+    stats.sync_count = counts.sync_count.load(std::memory_order_relaxed);
+    stats.last_lsn = last_lsn();
+    stats.events_written = counts.events_written.load(std::memory_order_relaxed);
+    stats.batches_written = counts.batches_written.load(std::memory_order_relaxed);
+    stats.bytes_written = counts.bytes_written.load(std::memory_order_relaxed);
+    stats.compressed_bytes = core_->compressed_bytes.load(std::memory_order_relaxed);
+    stats.drops = core_->drops.load(std::memory_order_relaxed);
+    stats.corruptions = core_->corruptions;
+    stats.queue_len = core_->ring.frames_in_flight();
+    stats.file_size = core_->writer.file_end();
+    stats.state = state();
+    return stats;
+  }
+
+  // ---- the end ---------------------------------------------------------------------------------------------------
+
+  /// Refuses new appends, blocked ones included; drains, writes, fsyncs in every mode, cuts preallocated space, closes
+  /// and releases the file lock. Success means that all of that happened, for every caller alike, later ones included.
+  /// After a failed write or fsync it closes, unlocks and returns that error each time. `closed` if close() was first.
+  Result<void> shutdown() {
+    if (!core_) return Errc::not_running;
+    return detail::Lifecycle<Core>(*core_).shutdown(std::nullopt);
+  }
+  /// As shutdown(), but returns `io` with std::errc::timed_out when that takes longer; the log goes on draining, and
+  /// shutdown may be called again. 0 or less looks once.
+  template <class Rep, class Period>
+  Result<void> shutdown(std::chrono::duration<Rep, Period> timeout) {
+    if (!core_) return Errc::not_running;
+    return detail::Lifecycle<Core>(*core_).shutdown(detail::saturated(timeout));
+  }
+
+  /// Closes and unlocks now: waits only for the write or fsync in progress, and discards events not yet written. Those
+  /// who wait get `closed`. Again: success.
+  Result<void> close() {
+    if (!core_) return Errc::not_running;
+    return detail::Lifecycle<Core>(*core_).close();
+  }
+
+ private:
+  friend class Builder<S, C, I, H>;
+  explicit Wal(std::unique_ptr<Core> core) noexcept : core_(std::move(core)) {}
+
+  [[nodiscard]] Result<Lsn> awaited(const Result<Lsn>& lsn) {
+    if (!lsn) return lsn;
+    const Result<void> durable = detail::Waiting<Core>(*core_).wait_durable(*lsn);
+    return durable ? lsn : Result<Lsn>(durable.error().at_lsn(*lsn));
+  }
+
+  [[nodiscard]] std::optional<Error> unreadable() const noexcept {
+    if (!core_) return Error(Errc::not_running);
+    if (core_->inside_policy()) return Error(Errc::invalid_state);
+    if (state() == State::closed) return Error(Errc::closed);
+    return std::nullopt;
+  }
+
+  void end() noexcept {
+    if (!core_) return;
+    static_cast<void>(shutdown());
+    core_->thread.join();
+    core_.reset();
+  }
+
+  std::unique_ptr<Core> core_;  // none when moved from
+};
+
+}  // namespace rewal
+
+#endif  // REWAL_LOG_WAL_HPP

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: MIT
+//
+// Writer: takes published frames from the ring to the storage, and fsyncs them; the one place that changes the file
+// after recovery. Its working members are called by whoever holds the pen, its observers by anybody.
+// When to write, when to sync and who waits for it is left to the log.
+//
+// INVARIANTS (of the pen's holder)
+//   W1  file_end is the end of the last whole frame that the storage has taken. It, written_end, last_lsn and the
+//       counters advance after success only, in that order, so that a reader that sees the LSN can read the event.
+//   W2  synced_end <= file_end; durable_lsn is the last LSN of the frames below synced_end, for a sync that succeeded.
+//   W3  The first error is final: after it nothing is written, synced or consumed any more.
+//   W4  Bit 1 is set on the first frame of a write if and only if synced_end == file_end > 0: everything before it has
+//       been fsynced, in this build() or since.
+//   W5  on_append, after_append and after_write have run for an event before its LSN shows in last_lsn.
+//
+// EDGES
+//   F1  failure: the error is stored, then failed.store(release); partner: failed.load(acquire) before error().
+//   F2  last_lsn is the ring's next_lsn (its edge R5); durable_lsn.store(release) with durable_lsn.load(acquire).
+
+#ifndef REWAL_RIVER_WRITER_HPP
+#define REWAL_RIVER_WRITER_HPP
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <rewal/bytes.hpp>
+#include <rewal/codec/compressor.hpp>
+#include <rewal/codec/format.hpp>
+#include <rewal/codec/frame_sink.hpp>
+#include <rewal/codec/indexer.hpp>
+#include <rewal/codec/records.hpp>
+#include <rewal/error.hpp>
+#include <rewal/lsn.hpp>
+#include <rewal/platform.hpp>
+#include <rewal/result.hpp>
+#include <rewal/river/frame_witness.hpp>
+#include <rewal/river/read_side.hpp>
+#include <rewal/river/storage_call.hpp>
+#include <rewal/storage/storage.hpp>
+#include <rewal/sync/ring.hpp>
+#include <rewal/sync/threads.hpp>
+
+namespace rewal::detail {
+
+/// What a log counts. Each is stored by the pen's holder and read by anybody.
+template <class Threads>
+struct WriterCounts {
+  template <class T>
+  using Atomic = typename Threads::template Atomic<T>;
+
+  Atomic<std::uint64_t> events_written{0};
+  Atomic<std::uint64_t> batches_written{0};
+  Atomic<std::uint64_t> bytes_written{0};
+  Atomic<std::uint64_t> bytes_synced{0};
+  Atomic<std::uint64_t> sync_count{0};
+
+  static void add(Atomic<std::uint64_t>& counter, std::uint64_t n) noexcept {
+    counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);  // one writer: no swap needed
+  }
+};
+
+template <class S, class C, class I, class H, class Threads = NativeThreads>
+class Writer {
+ public:
+  struct Settings {
+    std::uint64_t buffer_capacity;
+    std::uint64_t preallocate_bytes;
+    bool times_tail;  // note since when something is unsynced
+  };
+
+  /// The log goes on at `end`, which is fsynced, with `last_lsn` the highest LSN before it.
+  Writer(ReadSide<S, C>& side, Ring<Threads>& ring, I indexer, H& hooks, Settings settings, std::uint64_t end, Lsn last_lsn)
+      : side_(side),
+        ring_(ring),
+        hooks_(hooks),
+        settings_(settings),
+        witness_(std::move(indexer), &side),
+        file_end_(end),
+        synced_end_(end),
+        allocated_end_(end) {
+    durable_lsn_.store(last_lsn, std::memory_order_relaxed);
+    last_scan_ = Threads::now();
+  }
+
+  enum class Step : std::uint8_t { wrote, nothing, stopped };
+
+  // ---- by the pen's holder ---------------------------------------------------------------------------------------
+
+  /// Writes the next published frames, one write of at most buffer_capacity; `nothing` where none is published;
+  /// `stopped` after an error or abandon().
+  Step write_some() {
+    if (is_stopped()) return Step::stopped;
+    const typename Threads::Time scan = settings_.times_tail ? Threads::now() : typename Threads::Time{};
+    if (const auto run = ring_.gather(settings_.buffer_capacity); run.frames != 0) {
+      return finish_step(write_run(run), scan);
+    }
+    if (LargeFrame* const frame = ring_.gather_large(); frame != nullptr) {
+      return finish_step(write_large(*frame), scan);
+    }
+    last_scan_ = scan;
+    return Step::nothing;
+  }
+
+  /// Fsyncs everything written. Nothing to do is success; false after an error or abandon().
+  bool sync() {
+    if (is_stopped()) return false;
+    if (synced_end_ == file_end_) return true;
+    const Lsn covered = last_lsn();
+    hooks_.before_sync();
+    const auto begin = H::times_syncs ? Threads::now() : typename Threads::Time{};
+    if (const Result<void> done = call([&] { return side_.storage.sync(); }); !done) return fail(done.error());
+    Counts::add(counts_.bytes_synced, file_end_ - synced_end_);
+    Counts::add(counts_.sync_count, 1);
+    synced_end_ = file_end_;
+    unsynced_since_.store(0, std::memory_order_relaxed);
+    if constexpr (H::times_syncs) hooks_.after_sync(Threads::now() - begin);
+    durable_lsn_.store(covered, std::memory_order_release);  // F2
+    return true;
+  }
+
+  /// Closes the storage and tells the readers before. What a stopped write left of a frame is cut first.
+  Result<void> close() {
+    Result<void> cut;
+    if (half_written_ && !failed()) cut = call([&] { return side_.storage.truncate(file_end_); });
+    side_.closed.store(true, std::memory_order_release);
+    const Result<void> closed = call([&] { return side_.storage.close(); });
+    return cut ? closed : cut;
+  }
+
+  // ---- by anybody ------------------------------------------------------------------------------------------------
+
+  /// Stops the writing: what is being written now is the last thing that is.
+  void abandon() noexcept { abandoned_.store(true, std::memory_order_release); }
+  [[nodiscard]] bool abandoned() const noexcept { return abandoned_.load(std::memory_order_acquire); }
+
+  [[nodiscard]] bool failed() const noexcept { return failed_.load(std::memory_order_acquire); }  // F1
+  /// The first error. Requires failed().
+  [[nodiscard]] const Error& error() const noexcept { return *error_; }
+
+  [[nodiscard]] Lsn last_lsn() const noexcept { return ring_.next_unconsumed_lsn() - 1; }
+  [[nodiscard]] Lsn durable_lsn() const noexcept { return durable_lsn_.load(std::memory_order_acquire); }  // F2
+  [[nodiscard]] const WriterCounts<Threads>& counts() const noexcept { return counts_; }
+  [[nodiscard]] std::uint64_t file_end() const noexcept { return side_.written_end.load(std::memory_order_acquire); }
+
+  /// Nothing had been appended at that time: what is found later is younger. By whoever looks at the queue.
+  void note_quiet(typename Threads::Time at) noexcept {
+    quiet_at_.store(at.time_since_epoch().count(), std::memory_order_relaxed);
+  }
+  /// Since when something written is unsynced, or none. Never later than the append of the oldest such event.
+  [[nodiscard]] std::optional<typename Threads::Time> unsynced_since() const noexcept {
+    const auto since = unsynced_since_.load(std::memory_order_relaxed);
+    if (since == 0) return std::nullopt;
+    return typename Threads::Time(typename Threads::Time::duration(since));
+  }
+
+ private:
+  using Counts = WriterCounts<Threads>;
+  template <class T>
+  using Atomic = typename Threads::template Atomic<T>;
+  using Run = typename Ring<Threads>::Run;
+  using Ticks = typename Threads::Time::rep;
+
+  static constexpr std::size_t most_joined_bytes = 256 * 1024;
+  static constexpr std::size_t sector_bytes = 512;
+  static constexpr unsigned most_fruitless_tries = 16;
+
+  template <class F>
+  auto call(F&& f) -> decltype(f()) {
+    return storage_call(&side_, std::forward<F>(f));
+  }
+
+  [[nodiscard]] bool is_stopped() const noexcept { return abandoned() || failed_.load(std::memory_order_relaxed); }
+
+  Step finish_step(bool wrote, typename Threads::Time scan) noexcept {
+    if (wrote && settings_.times_tail && unsynced_since_.load(std::memory_order_relaxed) == 0) {
+      const Ticks since = (std::max)(last_scan_.time_since_epoch().count(), quiet_at_.load(std::memory_order_relaxed));
+      unsynced_since_.store((std::max)(since, Ticks{1}), std::memory_order_relaxed);
+    }
+    last_scan_ = scan;
+    return wrote ? Step::wrote : Step::stopped;
+  }
+
+  bool write_run(const Run& run) {
+    RingSpan<std::byte> bytes = run.bytes;
+    if (!bytes.second.empty() && bytes.size() <= most_joined_bytes) bytes = joined(bytes);
+    std::byte last[format::header_bytes];
+    bytes.copy_to(run.last_frame_at, last);
+    const Lsn last_lsn = format::load_header(last).last_lsn();
+    if (!write_frames(bytes, last_lsn, run.frames)) return false;
+    ring_.consume(run, last_lsn + 1);
+    return true;
+  }
+
+  bool write_large(LargeFrame& frame) {
+    const RingSpan<std::byte> bytes{{frame.bytes.get(), frame.size}, {}};
+    const Lsn last_lsn = format::load_header(frame.bytes.get()).last_lsn();
+    if (!write_frames(bytes, last_lsn, 1)) return false;
+    ring_.consume_large(last_lsn + 1);
+    return true;
+  }
+
+  /// A small run that goes over the end of the ring is joined, so that it is one write.
+  RingSpan<std::byte> joined(const RingSpan<std::byte>& bytes) {
+    REWAL_TRY {
+      joint_.clear();
+      joint_.insert(joint_.end(), bytes.first.begin(), bytes.first.end());
+      joint_.insert(joint_.end(), bytes.second.begin(), bytes.second.end());
+      return {joint_, {}};
+    }
+    REWAL_CATCH_ALL { return bytes; }
+  }
+
+  /// Whole frames to the storage, then everything that follows from their being there.
+  bool write_frames(const RingSpan<std::byte>& bytes, Lsn last_lsn, std::uint64_t frames) {
+    mark_first_frame(bytes);
+    hooks_.before_write(bytes.size());
+    reserve_space(bytes.size());
+    half_written_ = true;
+    if (!store(bytes)) return false;
+    half_written_ = false;
+    const std::uint64_t begin = file_end_;
+    const Lsn first_lsn = ring_.next_unconsumed_lsn();
+    file_end_ += bytes.size();
+    {
+      const std::lock_guard lock(side_.index_mutex);
+      side_.index.frame(begin, last_lsn);  // the run as one frame: the index need not know what lies inside
+    }
+    side_.written_end.store(file_end_, std::memory_order_release);
+    Counts::add(counts_.events_written, last_lsn + 1 - first_lsn);
+    Counts::add(counts_.batches_written, frames);
+    Counts::add(counts_.bytes_written, bytes.size());
+    witness_.frames_written(bytes, begin, hooks_, side_);
+    hooks_.after_write(bytes.size());
+    return true;
+  }
+
+  void mark_first_frame(const RingSpan<std::byte>& bytes) noexcept {
+    if (file_end_ == 0 || synced_end_ != file_end_) return;  // W4
+    std::byte header[format::header_bytes];
+    bytes.copy_to(0, header);
+    mark_synced_before(bytes, format::load_header(header).size);
+  }
+
+  void reserve_space(std::size_t bytes) {
+    if constexpr (PreallocatingStorage<S>) {
+      const std::uint64_t step = settings_.preallocate_bytes;
+      const std::uint64_t needed = file_end_ + bytes;
+      if (step == 0 || needed <= allocated_end_ || needed > UINT64_MAX - step) return;
+      const std::uint64_t target = (needed + step - 1) / step * step;
+      if (call([&] { return side_.storage.preallocate(target); })) {
+        allocated_end_ = target;
+      } else {
+        settings_.preallocate_bytes = 0;  // no error: the file just grows
+      }
+    }
+  }
+
+  bool store(const RingSpan<std::byte>& bytes) {
+    Bytes first = bytes.first;
+    if (file_end_ == 0 && bytes.size() > sector_bytes) {
+      // A torn first write must not look like a foreign file: its first sector is there before anything else is.
+      const Bytes head = first.first((std::min)(first.size(), sector_bytes));
+      if (!store(head)) return false;
+      if (const Result<void> done = call([&] { return side_.storage.sync(); }); !done) return fail(done.error());
+      first = first.subspan(head.size());
+    }
+    return store(first) && store(bytes.second);
+  }
+
+  /// All of `bytes`, in as many writes as the storage makes of it.
+  bool store(Bytes bytes) {
+    unsigned fruitless = 0;
+    while (!bytes.empty()) {
+      if (abandoned()) return false;
+      const Result<std::size_t> taken = call([&] { return side_.storage.write(bytes); });
+      if (taken && *taken >= 1 && *taken <= bytes.size()) {
+        bytes = bytes.subspan(*taken);
+        fruitless = 0;
+        continue;
+      }
+      if (taken) return fail(Errc::short_write);
+      if (!was_interrupted(taken.error()) || ++fruitless == most_fruitless_tries) return fail(taken.error());
+    }
+    return true;
+  }
+
+  bool fail(const Error& error) noexcept {
+    error_ = error;
+    failed_.store(true, std::memory_order_release);  // F1
+    ring_.seal();
+    return false;
+  }
+
+  ReadSide<S, C>& side_;
+  Ring<Threads>& ring_;
+  H& hooks_;
+  Settings settings_;                         // preallocate_bytes falls to 0 when the storage refuses
+  FrameWitness<I, H> witness_;                // calls the indexer and after_append
+
+  // By the pen's holder.
+  std::uint64_t file_end_;                    // W1
+  std::uint64_t synced_end_;                  // W2
+  std::uint64_t allocated_end_;               // space reserved up to here
+  bool half_written_ = false;                 // part of a run may be in the storage
+  typename Threads::Time last_scan_{};        // when the ring was last looked at
+  std::vector<std::byte> joint_;              // a run that went over the end of the ring
+  std::optional<Error> error_;                // F1
+
+  // By the pen's holder, read by anybody.
+  Atomic<bool> failed_{false};
+  Atomic<Lsn> durable_lsn_{0};
+  Atomic<Ticks> unsynced_since_{0};           // 0: nothing is unsynced
+  WriterCounts<Threads> counts_;
+
+  // By anybody.
+  Atomic<bool> abandoned_{false};
+  Atomic<Ticks> quiet_at_{0};
+};
+
+}  // namespace rewal::detail
+
+#endif  // REWAL_RIVER_WRITER_HPP

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+//
+// rewal: an embedded write-ahead log. This is the one header to include; the compressor adapters, which need other
+// libraries, are in <rewal/compressor/zstd.hpp> and <rewal/compressor/lz4.hpp>.
+//
+//   auto opened = rewal::Wal<>::open("orders.wal").build();
+//   if (!opened) return fail(opened.error().message());
+//   rewal::Wal<> wal = std::move(*opened);
+//   rewal::Result<rewal::Lsn> lsn = wal.append_durable("payload");
+//   auto n = wal.replay(1, [](const rewal::BorrowedEvent& e) { use(e.lsn, e.payload, e.meta); });
+//   auto ok = wal.shutdown();
+
+#ifndef REWAL_WAL_HPP
+#define REWAL_WAL_HPP
+
+#include <rewal/bytes.hpp>
+#include <rewal/codec/batch.hpp>
+#include <rewal/codec/compressor.hpp>
+#include <rewal/codec/event.hpp>
+#include <rewal/codec/indexer.hpp>
+#include <rewal/error.hpp>
+#include <rewal/log/builder.hpp>
+#include <rewal/log/hooks.hpp>
+#include <rewal/log/wal.hpp>
+#include <rewal/lsn.hpp>
+#include <rewal/options.hpp>
+#include <rewal/result.hpp>
+#include <rewal/stats.hpp>
+#include <rewal/storage/file_storage.hpp>
+#include <rewal/storage/memory_storage.hpp>
+#include <rewal/storage/storage.hpp>
+#include <rewal/version.hpp>
+
+#endif  // REWAL_WAL_HPP
