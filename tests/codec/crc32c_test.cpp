@@ -228,7 +228,7 @@ TEST_CASE("two checksums join into that of the whole", "[crc32c]") {
 TEST_CASE("joining is associative for lengths that no buffer has", "[crc32c]") {
   const EachKernel kernel;
   INFO(kernel.name());
-  for (std::uint64_t length : {0x1ull, 0xffffull, 0x10001ull, 0xffffffffull, 0x123456789abcdefull, 0x7fffffffffffffffull}) {
+  for (std::uint64_t length : {0x1ull, 0xffffull, 0x10001ull, 0xffffffffull, 0x123456789abcdefull, ~0ull >> 1}) {
     const std::uint32_t a = 0x12345678, b = 0x9abcdef0, c = 0x0badf00d;
     const std::uint32_t left = crc32c_concat(crc32c_concat(a, b, length), c, length);
     const std::uint32_t right = crc32c_concat(a, crc32c_concat(b, c, length), length * 2);

@@ -20,6 +20,7 @@
 #include <rewal/codec/crc32c_math.hpp>
 #include <rewal/codec/crc32c_portable.hpp>
 #include <rewal/codec/crc32c_x86.hpp>
+#include <rewal/codec/crc32c_x86_wide.hpp>
 #include <rewal/platform.hpp>
 
 namespace rewal::detail {
@@ -47,7 +48,7 @@ inline std::span<const Crc32cKernel> crc32c_kernels() noexcept {
        crc32c_shift_portable},
       {"pclmul", []() noexcept { return x86_features().pclmul; }, crc32c_pclmul<false>, crc32c_pclmul<true>,
        crc32c_shift_pclmul},
-#if REWAL_GNU
+#if REWAL_CRC_WIDE
       {"avx2", []() noexcept { return x86_features().avx2; }, crc32c_avx2<false>, crc32c_avx2<true>,
        crc32c_shift_pclmul},
       {"avx512", []() noexcept { return x86_features().avx512; }, crc32c_avx512<false>, crc32c_avx512<true>,
