@@ -288,7 +288,7 @@ struct PosixFileSystem {
     return {};
   }
 
-  [[nodiscard]] static bool is_missing(const Error& error) noexcept { return error.system().value() == ENOENT; }
+  /// Whether create_new or rename_new found something of that name.
   [[nodiscard]] static bool exists_already(const Error& error) noexcept { return error.system().value() == EEXIST; }
 
  private:

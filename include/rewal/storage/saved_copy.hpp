@@ -44,12 +44,11 @@ class SavedCopy {
   [[nodiscard]] Result<NativePath> save(Bytes bytes) {
     for (unsigned number = 0; number < most_copies; ++number) {
       const NativePath name = numbered(number);
-      auto existing = files_.open_existing(name);
-      if (existing) {
+      // A name that is taken by something that cannot be opened shows when the copy is renamed to it.
+      if (auto existing = files_.open_existing(name); existing) {
         if (holds(*existing, bytes)) return made_durable(*existing, name);
         continue;
       }
-      if (!files_.is_missing(existing.error())) continue;
       if (!temporary_) {
         if (auto written = write_temporary(bytes); !written) return written.error();
       }

@@ -80,8 +80,6 @@ inline constexpr int file_end_of_file_info = 6;
 inline constexpr unsigned utf8 = 65001;
 inline constexpr unsigned long mb_err_invalid_chars = 8;
 
-inline constexpr int error_file_not_found = 2;
-inline constexpr int error_path_not_found = 3;
 inline constexpr int error_lock_violation = 33;
 inline constexpr int error_handle_eof = 38;
 inline constexpr int error_file_exists = 80;

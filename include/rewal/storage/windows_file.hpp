@@ -217,10 +217,6 @@ struct WindowsFileSystem {
     return windows::failure("removing a file beside the log failed: check the directory's permissions");
   }
 
-  [[nodiscard]] static bool is_missing(const Error& error) noexcept {
-    const int code = error.system().value();
-    return code == windows::error_file_not_found || code == windows::error_path_not_found;
-  }
   [[nodiscard]] static bool exists_already(const Error& error) noexcept {
     const int code = error.system().value();
     return code == windows::error_file_exists || code == windows::error_already_exists;

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: MIT
+//
+// The order of FileStorage's system calls, and each of them failing in turn, seen through the seam beneath it.
+
+#include <catch2/catch_test_macros.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <rewal/bytes.hpp>
+#include <rewal/storage/file_storage.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+#include <support/temp_dir.hpp>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using rewal::BytesArg;
+using rewal::Errc;
+using rewal::Error;
+using rewal::Result;
+namespace detail = rewal::detail;
+
+using Calls = std::vector<std::string>;
+
+/// What one file system was asked for, and which call of it fails.
+struct Watch {
+  Calls calls;
+  std::size_t failing = SIZE_MAX;  // number of the call
+  std::string always_failing;      // or its name
+  int error = 5;                   // EIO
+
+  bool fails(const std::string& call) {
+    calls.push_back(call);
+    return calls.size() - 1 == failing || call == always_failing;
+  }
+  Error failure() const { return {Errc::io, std::error_code(error, std::system_category())}; }
+};
+
+/// The real file system, with every call noted and, when asked to, refused before it does anything.
+struct WatchedFileSystem : detail::NativeFileSystem {
+  using Base = detail::NativeFileSystem;
+  std::shared_ptr<Watch> watch = std::make_shared<Watch>();
+
+  template <class Call>
+  auto noted(const char* name, Call call) -> decltype(call()) {
+    if (watch->fails(name)) return watch->failure();
+    return call();
+  }
+
+  Result<File> open_or_create(const detail::NativePath& path) {
+    return noted("open", [&] { return Base::open_or_create(path); });
+  }
+  Result<File> create_new(const detail::NativePath& path, const File& like) {
+    return noted("create copy", [&] { return Base::create_new(path, like); });
+  }
+  Result<File> open_existing(const detail::NativePath& path) {
+    return noted("look for copy", [&] { return Base::open_existing(path); });
+  }
+  Result<std::uint64_t> size(const File& file) {
+    return noted("size", [&] { return Base::size(file); });
+  }
+  Result<std::size_t> read_at(const File& file, std::span<std::byte> into, std::uint64_t offset) {
+    return noted("read", [&] { return Base::read_at(file, into, offset); });
+  }
+  Result<std::size_t> write_at(const File& file, rewal::Bytes bytes, std::uint64_t offset) {
+    return noted("write", [&] { return Base::write_at(file, bytes, offset); });
+  }
+  Result<void> truncate(const File& file, std::uint64_t size) {
+    return noted("truncate", [&] { return Base::truncate(file, size); });
+  }
+  Result<void> allocate(const File& file, std::uint64_t from, std::uint64_t to) {
+    return noted("allocate", [&] { return Base::allocate(file, from, to); });
+  }
+  Result<void> sync_data(const File& file) {
+    return noted("sync data", [&] { return Base::sync_data(file); });
+  }
+  Result<void> sync_all(const File& file) {
+    return noted("sync all", [&] { return Base::sync_all(file); });
+  }
+  Result<void> sync_directory_of(const detail::NativePath& path) {
+    return noted("sync directory", [&] { return Base::sync_directory_of(path); });
+  }
+  Result<void> lock(File& file) {
+    return noted("lock", [&] { return Base::lock(file); });
+  }
+  Result<void> unlock(File& file) {
+    // Done even if it "fails": the lock of a real file would otherwise outlast the test.
+    auto result = Base::unlock(file);
+    return noted("unlock", [&] { return result; });
+  }
+  Result<void> close(File& file) {
+    auto result = Base::close(file);
+    return noted("close", [&] { return result; });
+  }
+  Result<Region> map(const File& file, std::size_t size) {
+    return noted("map", [&] { return Base::map(file, size); });
+  }
+  Result<void> rename_new(const detail::NativePath& from, const detail::NativePath& to) {
+    return noted("rename", [&] { return Base::rename_new(from, to); });
+  }
+  Result<void> remove(const detail::NativePath& path) {
+    return noted("remove", [&] { return Base::remove(path); });
+  }
+};
+
+using Watched = detail::BasicFileStorage<WatchedFileSystem>;
+static_assert(rewal::Storage<Watched>);
+
+struct Home {
+  rewal_test::TempDir dir;
+  WatchedFileSystem files;
+
+  Result<Watched> open() { return Watched::open(dir.file("log.wal"), files); }
+  Calls calls() { return std::exchange(files.watch->calls, {}); }
+  void refuse(std::string call) { files.watch->always_failing = std::move(call); }
+};
+
+const auto abc = BytesArg("abc").bytes();
+
+}  // namespace
+
+TEST_CASE("creating a log locks it before looking at it, and makes file and name durable before it is used") {
+  Home home;
+  auto storage = home.open();
+  REQUIRE(storage);
+  CHECK(home.calls() == Calls{"open", "lock", "size", "sync all", "sync directory"});
+}
+
+TEST_CASE("an empty file that is already there is treated as if just created") {
+  Home home;
+  home.dir.write("log.wal", "");
+  auto storage = home.open();
+  CHECK(home.calls() == Calls{"open", "lock", "size", "sync all", "sync directory"});
+}
+
+TEST_CASE("a log with content is opened without a sync") {
+  Home home;
+  home.dir.write("log.wal", "abc");
+  auto storage = home.open();
+  CHECK(home.calls() == Calls{"open", "lock", "size"});
+}
+
+TEST_CASE("a locked file is not looked at, let alone changed") {
+  Home home;
+  auto first = home.open();
+  home.calls();
+  CHECK_FALSE(home.open());
+  CHECK(home.calls() == Calls{"open", "lock"});
+}
+
+TEST_CASE("a write, a sync and a read are one call each, and asking for the size is none") {
+  Home home;
+  auto storage = home.open().value();
+  home.calls();
+  CHECK(storage.write(abc));
+  CHECK(storage.size() == std::uint64_t{3});
+  CHECK(storage.sync());
+  std::byte buffer[10];
+  CHECK(storage.read_at(buffer, 0) == std::size_t{3});
+  CHECK(storage.write({}) == std::size_t{0});
+  CHECK(storage.read_at(buffer, 3) == std::size_t{0});
+  CHECK(home.calls() == Calls{"write", "sync data", "read"});
+}
+
+TEST_CASE("closing cuts, unlocks and closes in this order, and cuts only what was preallocated") {
+  Home home;
+  auto storage = home.open().value();
+  CHECK(storage.write(abc));
+  CHECK(storage.preallocate(4096));
+  home.calls();
+  CHECK(storage.close());
+  CHECK(home.calls() == Calls{"truncate", "unlock", "close"});
+  CHECK(storage.close());
+  CHECK(home.calls().empty());
+  auto again = home.open().value();
+  home.calls();
+  CHECK(again.close());
+  CHECK(home.calls() == Calls{"unlock", "close"});
+}
+
+TEST_CASE("dropping a storage unlocks it and changes nothing") {
+  Home home;
+  {
+    auto storage = home.open().value();
+    CHECK(storage.write(abc));
+    CHECK(storage.preallocate(4096));
+    home.calls();
+  }
+  CHECK(home.calls() == Calls{"unlock"});
+}
+
+TEST_CASE("a copy is durable before it gets its name, and the name before it is told") {
+  Home home;
+  auto storage = home.open().value();
+  home.calls();
+  CHECK(storage.preserve(3, abc));
+  CHECK(home.calls() ==
+        Calls{"look for copy", "create copy", "write", "sync all", "close", "rename", "sync directory"});
+  CHECK(storage.preserve(3, abc));
+  CHECK(home.calls() == Calls{"look for copy", "size", "read", "sync all", "sync directory"});
+}
+
+TEST_CASE("a failed write or truncation leaves the end where it was") {
+  Home home;
+  auto storage = home.open().value();
+  CHECK(storage.write(abc));
+  home.refuse("write");
+  CHECK(storage.write(abc).error().system().value() == 5);
+  home.refuse("truncate");
+  CHECK(storage.truncate(1).error().system().value() == 5);
+  home.refuse("");
+  CHECK(storage.size() == std::uint64_t{3});
+  home.calls();
+  CHECK(storage.close());
+  CHECK(home.calls() == Calls{"truncate", "unlock", "close"});  // part of the failed write might stand there
+  CHECK(home.dir.read("log.wal") == "abc");
+}
+
+TEST_CASE("an interrupted write and a failed sync are told as they are, and not repeated") {
+  Home home;
+  auto storage = home.open().value();
+  home.calls();
+  home.files.watch->error = 4;  // EINTR
+  home.refuse("write");
+  CHECK(storage.write(abc).error().system() == std::errc::interrupted);
+  home.refuse("sync data");
+  CHECK(storage.sync().error().system() == std::errc::interrupted);
+  CHECK(home.calls() == Calls{"write", "sync data"});
+}
+
+TEST_CASE("a close that fails has unlocked and closed all the same, and tells the first error") {
+  for (const char* call : {"truncate", "unlock", "close"}) {
+    Home home;
+    auto storage = home.open().value();
+    CHECK(storage.write(abc));
+    CHECK(storage.preallocate(4096));
+    home.refuse(call);
+    home.calls();
+    CHECK(storage.close().error().system().value() == 5);
+    CHECK(home.calls() == Calls{"truncate", "unlock", "close"});
+    home.refuse("");
+    CHECK(storage.size().error() == Errc::closed);
+    CHECK(storage.close());
+    CHECK(home.open());
+  }
+}
+
+TEST_CASE("a failed preallocation leaves a file that still grows") {
+  Home home;
+  auto storage = home.open().value();
+  home.refuse("allocate");
+  CHECK_FALSE(storage.preallocate(4096));
+  CHECK(storage.write(abc));
+  home.refuse("");
+  home.calls();
+  CHECK(storage.close());
+  CHECK(home.calls() == Calls{"unlock", "close"});
+}
+
+TEST_CASE("where address space is short, the mapping is made without headroom") {
+  if constexpr (detail::NativeFileSystem::maps_past_the_end) {
+    Home home;
+    auto storage = home.open().value();
+    CHECK(storage.write(abc));
+    home.calls();
+    home.files.watch->failing = 0;
+    CHECK(storage.map(3));
+    CHECK(home.calls() == Calls{"map", "map"});
+  }
+}
+
+TEST_CASE("a failed save of a copy leaves nothing behind") {
+  for (const char* call : {"create copy", "write", "sync all", "close", "rename"}) {
+    Home home;
+    auto storage = home.open().value();
+    home.refuse(call);
+    const auto saved = storage.preserve(3, abc);
+    REQUIRE_FALSE(saved);
+    CHECK(saved.error().system().value() == 5);
+    CHECK(home.dir.names() == std::vector<std::string>{"log.wal"});
+  }
+}
+
+TEST_CASE("a copy whose name could not be made durable is reported, and found again") {
+  Home home;
+  auto storage = home.open().value();
+  home.refuse("sync directory");
+  CHECK_FALSE(storage.preserve(3, abc));
+  CHECK_FALSE(storage.preserve(3, abc));
+  home.refuse("");
+  CHECK(storage.preserve(3, abc));
+  CHECK(home.dir.names() == std::vector<std::string>{"log.wal", "log.wal.cut-3"});
+}
+
+TEST_CASE("whichever call fails, the error is told, no lock is left and nothing written is lost") {
+  int failures = 0;
+  bool clean_run = false;
+  for (std::size_t n = 0; !clean_run; ++n) {
+    REQUIRE(n < 100);
+    Home home;
+    home.files.watch->failing = n;
+    std::vector<Error> errors;
+    const auto note = [&](const auto& result) {
+      if (!result) errors.push_back(result.error());
+      return result.has_value();
+    };
+    std::uint64_t written = 0;
+    {
+      auto storage = home.open();
+      if (note(storage)) {
+        const auto count = storage->write(abc);
+        if (note(count)) written += *count;
+        note(storage->preallocate(4096));
+        note(storage->sync());
+        note(storage->preserve(1, BytesArg("copy").bytes()));
+        note(storage->map(written));
+        CHECK(storage->size() == written);
+        if (note(storage->truncate(written / 3))) written /= 3;
+        note(storage->close());
+      }
+    }
+    const bool failed = home.files.watch->calls.size() > n;
+    home.files.watch->failing = SIZE_MAX;
+    // After these two something else is tried: a mapping without headroom, a copy under a name that may be taken.
+    const bool tolerated =
+        failed && (home.files.watch->calls[n] == "map" || home.files.watch->calls[n] == "look for copy");
+    if (failed && !tolerated) {
+      ++failures;
+      REQUIRE(errors.size() == 1);
+      CHECK(errors.front().system().value() == 5);
+    } else {
+      CHECK(errors.empty());
+    }
+    clean_run = !failed;
+    REQUIRE(home.open());
+    if (written > 0) CHECK(home.dir.read("log.wal").substr(0, written) == std::string_view("abc").substr(0, written));
+  }
+  CHECK(failures >= 15);
+}
