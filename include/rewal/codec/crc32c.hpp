@@ -19,6 +19,7 @@
 #include <rewal/codec/crc32c_arm64.hpp>
 #include <rewal/codec/crc32c_math.hpp>
 #include <rewal/codec/crc32c_portable.hpp>
+#include <rewal/codec/crc32c_streams.hpp>
 #include <rewal/codec/crc32c_x86.hpp>
 #include <rewal/codec/crc32c_x86_wide.hpp>
 #include <rewal/platform.hpp>
@@ -44,16 +45,22 @@ inline std::span<const Crc32cKernel> crc32c_kernels() noexcept {
       {"portable", []() noexcept { return true; }, crc32c_portable<false>, crc32c_portable<true>,
        crc32c_shift_portable},
 #if REWAL_X86_64
-      {"sse42", []() noexcept { return x86_features().sse42; }, crc32c_sse42<false>, crc32c_sse42<true>,
+      {"sse42", []() noexcept { return x86_features().sse42; }, crc32c_one_stream<false>, crc32c_one_stream<true>,
        crc32c_shift_portable},
-      {"pclmul", []() noexcept { return x86_features().pclmul; }, crc32c_pclmul<false>, crc32c_pclmul<true>,
-       crc32c_shift_pclmul},
+      {"pclmul", []() noexcept { return x86_features().pclmul; }, crc32c_three_streams<false>,
+       crc32c_three_streams<true>, crc32c_shift_fold},
+#endif
 #if REWAL_CRC_WIDE
       {"avx2", []() noexcept { return x86_features().avx2; }, crc32c_avx2<false>, crc32c_avx2<true>,
-       crc32c_shift_pclmul},
+       crc32c_shift_fold},
       {"avx512", []() noexcept { return x86_features().avx512; }, crc32c_avx512<false>, crc32c_avx512<true>,
-       crc32c_shift_pclmul},
+       crc32c_shift_fold},
 #endif
+#if REWAL_ARM64
+      {"crc", []() noexcept { return arm64_features().crc; }, crc32c_one_stream<false>, crc32c_one_stream<true>,
+       crc32c_shift_portable},
+      {"pmull", []() noexcept { return arm64_features().pmull; }, crc32c_three_streams<false>,
+       crc32c_three_streams<true>, crc32c_shift_fold},
 #endif
   };
   return kernels;

@@ -2,7 +2,7 @@
 //
 // CRC-32C kernels for x86-64 with wide registers: carry-less folding of 256- or 512-bit vectors beside three streams.
 // Pure functions of their arguments, so any thread may call them; call one only where `x86_features` allows it.
-// Short inputs, and the streams themselves, are left to crc32c_x86.hpp.
+// Short inputs, and the streams themselves, are left to crc32c_streams.hpp.
 //
 // crc32 and the multiplier are different units of the processor, so a loop that keeps both busy adds their speeds:
 // 8 bytes a cycle from the streams and, on Zen 3 and 4, 8 from 256-bit or 16 from 512-bit vectors.
@@ -15,6 +15,7 @@
 #include <cstring>
 
 #include <rewal/codec/crc32c_math.hpp>
+#include <rewal/codec/crc32c_streams.hpp>
 #include <rewal/codec/crc32c_x86.hpp>
 #include <rewal/platform.hpp>
 
@@ -145,9 +146,9 @@ template <bool Copy>
 inline constexpr std::size_t crc32c_avx512_from = Copy ? 80 : 48;
 
 template <bool Copy>
-inline constexpr auto crc32c_avx2 = crc32c_streams<Copy, crc32c_block_avx2<Copy>, crc32c_avx2_from<Copy>>;
+inline constexpr auto crc32c_avx2 = crc32c_by_length<Copy, crc32c_block_avx2<Copy>, crc32c_avx2_from<Copy>>;
 template <bool Copy>
-inline constexpr auto crc32c_avx512 = crc32c_streams<Copy, crc32c_block_avx512<Copy>, crc32c_avx512_from<Copy>>;
+inline constexpr auto crc32c_avx512 = crc32c_by_length<Copy, crc32c_block_avx512<Copy>, crc32c_avx512_from<Copy>>;
 
 }  // namespace rewal::detail
 
