@@ -238,17 +238,19 @@ class DamageSearch {
       }
       at += record;
     }
-    if (end_ - at < format::trailer_bytes) return true;
+    if (end_ - at < format::trailer_bytes) {
+      believe_past_the_end(header, at - bad_at_, 0);
+      return true;
+    }
     const std::uint64_t size = at + format::trailer_bytes - bad_at_;
     if (size == header.size || size > format::max_frame_bytes) return true;
     return believe_size(static_cast<std::uint32_t>(size));
   }
 
-  /// The records run past the end of the file: `until_record` bytes of the frame up to the one that does, and `after`
-  /// more records. So does the frame, if its size agrees.
-  void believe_past_the_end(const format::Header& header, std::uint64_t until_record, std::uint32_t after) noexcept {
-    const std::uint64_t least =
-        until_record + std::uint64_t{after} * format::record_header_bytes + format::trailer_bytes;
+  /// The records run past the end of the file: `known` bytes of the frame, and `after` more records at least. So does
+  /// the frame, if its size agrees.
+  void believe_past_the_end(const format::Header& header, std::uint64_t known, std::uint32_t after) noexcept {
+    const std::uint64_t least = known + std::uint64_t{after} * format::record_header_bytes + format::trailer_bytes;
     const bool agrees = after == 0 ? header.size == least : header.size >= least;
     if (agrees && header.size > end_ - bad_at_) believed_end_ = end_;
   }

@@ -1,0 +1,425 @@
+// SPDX-License-Identifier: MIT
+//
+// Damage: what was acknowledged is never destroyed, what a crash explains always opens, what is cut is saved first.
+
+#include <rewal/river/damage_search.hpp>
+#include <rewal/river/recovery.hpp>
+
+#include <catch2/catch_template_test_macros.hpp>
+#include <catch2/catch_test_macros.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <support/log_image.hpp>
+#include <support/opening.hpp>
+#include <support/test_disk.hpp>
+
+using namespace rewal_test;
+using Changes = std::vector<std::string>;
+
+namespace {
+
+/// What the promises demand of a log some of whose bytes have changed.
+struct Oracle {
+  const Log& log;
+
+  /// The first frame whose bytes are no longer those that were written.
+  [[nodiscard]] const Log::Place* first_bad(const Image& image) const {
+    for (const auto& place : log.places) {
+      if (!intact(image, place)) return &place;
+    }
+    return nullptr;
+  }
+  [[nodiscard]] bool intact(const Image& image, const Log::Place& place) const {
+    return place.end() <= image.size() && std::memcmp(image.data() + place.at, log.image.data() + place.at, place.size) == 0;
+  }
+  [[nodiscard]] bool survivor(const Image& image, std::size_t after, std::uint16_t with_flag) const {
+    return std::any_of(log.places.begin(), log.places.end(), [&](const auto& place) {
+      return place.at > after && (place.flags & with_flag) == with_flag && intact(image, place);
+    });
+  }
+
+  /// Opens `image` and holds the outcome against the promises.
+  template <class Disk>
+  void check(const Image& image) const {
+    const Log::Place* const bad = first_bad(image);
+    if (bad == nullptr) return;
+    const bool foreign = bad->at == 0 && std::memcmp(image.data(), log.image.data(), 8) != 0;
+    const bool zeros_behind = std::all_of(image.begin() + std::ptrdiff_t(bad->at), image.end(), [](std::byte b) { return b == std::byte{0}; });
+    const bool refuse = (foreign && !zeros_behind) || survivor(image, bad->at, synced_before);
+    const auto judged = judge_image<Disk>(image);
+    if (refuse) {
+      if (judged.ok()) FAIL("silent loss: damage at " << bad->at << " was cut");
+      if (judged.content() != image || !judged.changes().empty()) FAIL("refused, and altered");
+      if (!foreign && (judged.error() != Errc::corrupted || judged.error().offset() != bad->at || judged.error().lsn() != bad->first_lsn)) {
+        FAIL("refused for another reason: " << judged.error().message());
+      }
+      return;
+    }
+    if (!judged.ok()) FAIL("false refusal: " << judged.error().message());
+    if (judged.opened.report().kept_bytes != bad->at || judged.content().size() != bad->at) FAIL("kept too much or too little");
+    const bool to_save = survivor(image, bad->at, 0);
+    if (judged.disk.state->copies.size() != (to_save ? 1 : 0)) FAIL("whole frames were cut unsaved, or there was nothing to save");
+    if (to_save && judged.disk.state->copies[0].second != Image(image.begin() + std::ptrdiff_t(bad->at), image.end())) FAIL("the copy is not what was cut");
+  }
+};
+
+Log log_with_sync_points() {
+  Log log;
+  log.some(4).some(3, synced_before).batch({{"b1", ""}, {"b2", "meta"}, {std::string(60, 'z'), ""}}, synced_before);
+  log.some(2).event(std::string(300, 'L'), "", synced_before).some(4);
+  return log;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("Every flipped bit: refused where a later frame proves it, else cut there", "[damage]", MappedDisk, ReadDisk) {
+  const Log log = log_with_sync_points();
+  const Oracle oracle{log};
+  for (std::size_t bit = 0; bit < log.image.size() * 8; ++bit) {
+    Image image = log.image;
+    image[bit / 8] ^= std::byte{1} << static_cast<int>(bit % 8);
+    CAPTURE(bit / 8, bit % 8);
+    oracle.check<TestType>(image);
+    image.resize(image.size() + 333);  // preallocated
+    oracle.check<TestType>(image);
+  }
+}
+
+TEST_CASE("Every byte zeroed, and every byte set", "[damage]") {
+  const Log log = log_with_sync_points();
+  for (std::size_t at = 0; at < log.image.size(); ++at) {
+    for (const std::byte value : {std::byte{0}, std::byte{0xFF}}) {
+      Image image = log.image;
+      image[at] = value;
+      CAPTURE(at);
+      Oracle{log}.check<MappedDisk>(image);
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("Every run of zeros of a sector's size, at every offset", "[damage]", MappedDisk, ReadDisk) {
+  Log log;
+  for (int group = 0; group < 12; ++group) log.some(9, group % 3 == 0 ? std::uint16_t{0} : synced_before).event(std::string(170, 'p'));
+  for (std::size_t at = 8; at < log.image.size(); at += 7) {
+    Image image = log.image;
+    std::fill_n(image.begin() + std::ptrdiff_t(at), (std::min)(std::size_t{512}, image.size() - at), std::byte{0});
+    CAPTURE(at);
+    Oracle{log}.check<TestType>(image);
+  }
+}
+
+TEST_CASE("Several damages at once, at random", "[damage]") {
+  std::mt19937 random(20240607);
+  const Log log = log_with_sync_points();
+  for (int round = 0; round < 3000; ++round) {
+    Image image = log.image;
+    // Payload bytes only: a size that is damaged together with its records is undecidable.
+    for (int i = 0; i < 3; ++i) {
+      const auto& place = log.places[random() % log.places.size()];
+      image[place.end() - 1 - random() % 8] ^= static_cast<std::byte>(1 + random() % 255);
+    }
+    Oracle{log}.check<MappedDisk>(image);
+  }
+}
+
+TEST_CASE("A damaged size that hides the frames behind it is seen through", "[damage]") {
+  Log log;
+  log.some(3).event("bad size here").some(2, synced_before);
+  const auto& bad = log.places[3];
+  for (const std::size_t size : Sizes{bad.size + 1, bad.size + log.places[4].size, log.image.size() - bad.at, std::size_t{1} << 20}) {
+    Image image = log.image;
+    poke(image, bad.at + At::size, size, 4);
+    Oracle{log}.check<MappedDisk>(image);
+  }
+}
+
+TEST_CASE("A log that begins at any LSN is protected from its first frame on", "[damage]") {
+  for (const Lsn start : {Lsn{1}, Lsn{1000}, UINT64_MAX - 100}) {
+    Log log(start);
+    log.some(3).some(3, synced_before);
+    for (std::size_t at = At::count; at < log.places[0].size; ++at) {
+      Image image = log.image;
+      image[at] ^= std::byte{0x10};
+      const auto judged = judge_image(image, Recovery::repair, start);
+      REQUIRE_FALSE(judged.ok());
+      CHECK(judged.error() == Errc::corrupted);
+      CHECK(judged.content() == image);
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("A payload that holds frames, torn at every byte, opens", "[damage]", MappedDisk, ReadDisk) {
+  Log inner(1);
+  inner.some(3).some(12, synced_before).some(3, synced_before);
+  const std::string payload(as_text(inner.image));
+  for (const std::size_t before : Sizes{0, 1, 5}) {
+    for (const bool in_a_batch : {false, true}) {
+      Log log;
+      log.some(before);
+      const std::size_t kept = log.image.size();
+      if (in_a_batch) {
+        log.batch({{"first", ""}, {payload, "m"}, {"last", ""}}, before > 0 ? synced_before : std::uint16_t{0});
+      } else {
+        log.event(payload, "", before > 0 ? synced_before : std::uint16_t{0});
+      }
+      for (std::size_t size = kept; size < log.image.size(); ++size) {
+        for (const std::size_t zeros : Sizes{0, 4000}) {
+          if (size > 0 && size < 5 && zeros > 0) continue;  // part of a magic before zeros: foreign
+          Image image(log.image.begin(), log.image.begin() + std::ptrdiff_t(size));
+          image.resize(size + zeros);
+          CAPTURE(before, in_a_batch, size, zeros);
+          const auto judged = judge_image<TestType>(image);
+          REQUIRE(judged.ok());
+          REQUIRE(judged.content().size() == kept);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("A payload that holds frames proves nothing, in whichever frame of the torn group it is", "[damage]") {
+  Log inner(1);
+  inner.some(2).some(20, synced_before);
+  Log log;
+  log.some(3);
+  const std::size_t kept = log.image.size();
+  log.event("lost in the crash", "", synced_before).event("whole").event(as_text(inner.image)).event("whole too");
+  for (std::size_t at = log.places[3].at + 8; at < log.places[3].end(); ++at) {
+    Image image = log.image;
+    image[at] ^= std::byte{0x40};
+    const auto judged = judge_image(image);
+    REQUIRE(judged.ok());
+    CHECK(judged.opened.report().kept_bytes == kept);
+    CHECK(judged.disk.state->copies.size() == 1);
+  }
+}
+
+TEST_CASE("A payload that holds frames, with its own frame whole behind a sync, is proof like any other", "[damage]") {
+  Log inner(1);
+  inner.some(4);
+  Log log;
+  log.some(3).event(as_text(inner.image), "", synced_before);
+  log.image[log.places[1].at + 30] ^= std::byte{1};
+  CHECK_FALSE(judge_image(log.image).ok());
+}
+
+TEST_CASE("A frame proves damage only if its LSN can be the log's, its records are right and it says so", "[damage]") {
+  Image records;
+  put_record(records, bytes_of("payload"));
+  const auto verdict = [&](const Frame& behind) {
+    Log log;
+    log.some(3);
+    const std::size_t bad = log.image.size();
+    log.event("this one gets damaged").image[bad + 40] ^= std::byte{1};
+    return judge_image(log.add(behind).image).ok();
+  };
+  const std::size_t bad_frame = 34 + 21;
+  const Lsn most = 3 + bad_frame / 6;
+  CHECK_FALSE(verdict({.first_lsn = 5, .flags = synced_before, .region = records}));
+  CHECK_FALSE(verdict({.first_lsn = 4, .flags = synced_before, .region = records}));
+  CHECK_FALSE(verdict({.first_lsn = most, .flags = synced_before, .region = records}));
+  CHECK_FALSE(verdict({.first_lsn = 5, .flags = synced_before | compressed, .region = bytes_of("anything")}));
+  CHECK(verdict({.first_lsn = most + 1, .flags = synced_before, .region = records}));
+  CHECK(verdict({.first_lsn = 3, .flags = synced_before, .region = records}));
+  CHECK(verdict({.first_lsn = 1, .flags = synced_before, .region = records}));
+  CHECK(verdict({.first_lsn = 0, .flags = synced_before, .region = records}));
+  CHECK(verdict({.first_lsn = UINT64_MAX, .flags = synced_before, .region = records}));
+  CHECK(verdict({.first_lsn = 5, .flags = 0, .region = records}));
+  CHECK(verdict({.first_lsn = 5, .flags = compressed, .region = records}));
+  CHECK(verdict({.first_lsn = 5, .flags = synced_before | 4, .region = records}));
+  CHECK(verdict({.first_lsn = 5, .flags = synced_before, .version = 3, .region = records}));
+  CHECK(verdict({.first_lsn = 5, .count = 2, .flags = synced_before, .region = records}));
+  CHECK(verdict({.first_lsn = 5, .count = 0, .flags = synced_before, .region = records}));
+}
+
+TEST_CASE("Proof is found at every distance, and behind frames of every size", "[damage]") {
+  for (const std::size_t length : Sizes{0, 1, 500, 1000, 1023, 1024, 1025, 2047, 2048, 2049, 5000, 70000, 300000}) {
+    Log log;
+    log.some(2).event(std::string(length, 'q')).event(std::string(length, 'r')).event(std::string(length, 's'), "", synced_before);
+    for (const std::size_t frame : Sizes{2, 3}) {
+      Image image = log.image;
+      image[log.places[frame].at + 26] ^= std::byte{1};
+      Oracle{log}.check<MappedDisk>(image);
+      Oracle{log}.check<ReadDisk>(image);
+    }
+  }
+}
+
+TEST_CASE("Bytes with a whole frame among them are saved, zeros included, before anything is cut", "[damage]") {
+  Log log;
+  log.some(6);
+  const auto& bad = log.places[2];
+  log.image[bad.at + 30] ^= std::byte{1};
+  log.zeros(70);
+  for (const Recovery policy : {Recovery::repair, Recovery::truncate}) {
+    const auto judged = judge_image(log.image, policy);
+    REQUIRE(judged.ok());
+    const std::string at = std::to_string(bad.at);
+    CHECK(judged.changes() == Changes{"preserve " + at, "truncate " + at, "sync"});
+    CHECK(judged.opened.report().saved_copy == "copy-" + at);
+    CHECK(judged.opened.report().cut_bytes == log.image.size() - bad.at);
+    REQUIRE(judged.disk.state->copies.size() == 1);
+    CHECK(judged.disk.state->copies[0].second == Image(log.image.begin() + std::ptrdiff_t(bad.at), log.image.end()));
+  }
+}
+
+TEST_CASE("Frames inside a torn payload are worth saving too; torn bytes alone are not", "[damage]") {
+  Log inner;
+  inner.event("an event in an event");
+  Log log;
+  log.some(2).event(std::string(as_text(inner.image)) + "more");
+  log.image.pop_back();
+  CHECK(judge_image(log.image).disk.state->copies.size() == 1);
+  Log torn;
+  torn.some(3).image.pop_back();
+  CHECK(judge_image(torn.image).disk.state->copies.empty());
+}
+
+TEST_CASE("A frame of another version is worth saving as well", "[damage]") {
+  Log log;
+  log.some(2).text("torn").add({.first_lsn = 4, .flags = 64, .version = 9, .region = Image(3)});
+  CHECK(judge_image(log.image).disk.state->copies.size() == 1);
+}
+
+TEST_CASE("Where saving fails, opening fails and nothing has changed", "[damage]") {
+  Log log;
+  log.some(6).image[log.places[2].at + 30] ^= std::byte{1};
+  MappedDisk disk(log.image);
+  disk.state->before_call = [](const char* what) { return std::string_view(what) == "preserve" ? Result<void>(io_error(ENOSPC)) : Result<void>(); };
+  const auto opened = open(disk);
+  REQUIRE_FALSE(opened.ok());
+  CHECK(opened.result.error() == io_error(ENOSPC));
+  CHECK(disk.state->content == log.image);
+  CHECK(disk.state->changes.empty());
+}
+
+TEST_CASE("A storage that cannot save: repair refuses to cut whole frames, truncate cuts them", "[damage]") {
+  using NoCopies = TestDisk<true, false>;
+  Log log;
+  log.some(6).image[log.places[2].at + 30] ^= std::byte{1};
+  const auto repaired = judge_image<NoCopies>(log.image);
+  REQUIRE_FALSE(repaired.ok());
+  CHECK(repaired.error() == Errc::corrupted);
+  CHECK(repaired.error().offset() == log.places[2].at);
+  CHECK(repaired.content() == log.image);
+  CHECK(repaired.changes().empty());
+  const auto truncated = judge_image<NoCopies>(log.image, Recovery::truncate);
+  REQUIRE(truncated.ok());
+  CHECK(truncated.opened.report().saved_copy.empty());
+  CHECK(truncated.content().size() == log.places[2].at);
+  log.image.resize(log.places[3].at - 1);  // nothing whole is left to save
+  CHECK(judge_image<NoCopies>(log.image).ok());
+}
+
+TEST_CASE("Truncate cuts proof of damage, saves it and says so", "[damage]") {
+  Log log;
+  log.some(4).some(2, synced_before).image[log.places[1].at + 30] ^= std::byte{1};
+  const auto judged = judge_image(log.image, Recovery::truncate);
+  REQUIRE(judged.ok());
+  CHECK(judged.opened.result->damage_at == log.places[1].at);
+  CHECK(judged.opened.report().reason.find(std::to_string(log.places[4].at)) != std::string::npos);
+  CHECK(judged.disk.state->copies.size() == 1);
+}
+
+TEMPLATE_TEST_CASE("A storage that fails or throws at any call fails the opening, and opening again succeeds", "[damage]", MappedDisk, ReadDisk) {
+  Log log;
+  log.some(300).image[log.places[150].at + 30] ^= std::byte{1};
+  const Image expected(log.image.begin(), log.image.begin() + std::ptrdiff_t(log.places[150].at));
+  std::size_t failures = 0;
+  for (std::size_t k = 1;; ++k) {
+    for (const bool throws : {false, true}) {
+      TestType disk(log.image);
+      disk.state->most_per_read = 3000;
+      disk.state->before_call = [&state = *disk.state, k, throws](const char*) -> Result<void> {
+        if (state.calls != k) return {};
+        if (throws) throw std::runtime_error("storage");
+        return io_error(EIO);
+      };
+      const auto opened = open(disk);
+      const bool hit = disk.state->calls >= k;
+      disk.state->before_call = nullptr;
+      if (!hit) {
+        REQUIRE(opened.ok());
+        REQUIRE(failures > 4);
+        return;
+      }
+      if (!opened.ok()) {
+        ++failures;
+        CHECK(opened.result.error() == Errc::io);
+        if (!throws) CHECK(opened.result.error().system().value() == EIO);
+      }
+      REQUIRE((disk.state->content == log.image || disk.state->content == expected));
+      const auto again = open(disk);
+      REQUIRE(again.ok());
+      REQUIRE(disk.state->content == expected);
+      REQUIRE_FALSE(disk.state->copies.empty());
+    }
+  }
+}
+
+TEST_CASE("Interrupted and short reads are continued, a bounded number of times without progress", "[damage]") {
+  Log log;
+  log.some(200).event(std::string(100000, 'x'));
+  ReadDisk disk(log.image);
+  disk.state->most_per_read = 777;
+  disk.state->before_call = [&state = *disk.state](const char* what) {
+    return std::string_view(what) == "read_at" && state.calls % 2 == 0 ? Result<void>(io_error(EINTR)) : Result<void>();
+  };
+  CHECK(open(disk).ok());
+  disk.state->before_call = [](const char* what) {
+    return std::string_view(what) == "read_at" ? Result<void>(io_error(EINTR)) : Result<void>();
+  };
+  const auto opened = open(disk);
+  REQUIRE_FALSE(opened.ok());
+  CHECK(opened.result.error().system() == std::errc::interrupted);
+}
+
+TEST_CASE("Hostile: a file full of overlapping headers that claim huge frames is searched in linear time", "[damage]") {
+  const std::size_t megabytes = 8;
+  Log log;
+  log.some(1).text("torn");
+  const std::size_t end = log.image.size() + megabytes * 1024 * 1024;
+  while (log.image.size() < end) {
+    const std::size_t at = log.image.size();
+    Image header = Frame{.first_lsn = 2 + at % 1000, .flags = synced_before}.image();
+    poke(header, At::size, (end - at) / 2, 4);
+    append(log.image, Bytes(header).first(24));
+  }
+  const auto start = std::chrono::steady_clock::now();
+  const auto judged = judge_image(log.image);
+  const auto took = std::chrono::steady_clock::now() - start;
+  REQUIRE(judged.ok());
+  CHECK(took < std::chrono::seconds(20));  // one check of each claim alone would take minutes
+}
+
+TEST_CASE("Hostile: whole frames within whole frames are searched in linear time, however deep", "[damage]") {
+  Log inner;
+  inner.event("seed");
+  for (int depth = 0; depth < 2000; ++depth) {
+    Log outer;
+    inner = outer.event(as_text(inner.image));
+  }
+  Log log;
+  log.some(1).text("torn");
+  append(log.image, inner.image);
+  const auto judged = judge_image(log.image);
+  REQUIRE(judged.ok());
+  CHECK(judged.disk.state->copies.size() == 1);
+}
+
+TEST_CASE("Hostile: a header that claims more than the file has costs no memory", "[damage]") {
+  Log log;
+  log.some(1);
+  Image header = Frame{.first_lsn = 2}.image();
+  poke(header, At::size, 0xFFFF'FFFF, 4);
+  append(log.image, header);
+  ReadDisk disk(log.image);
+  REQUIRE(open(disk).ok());
+  CHECK(disk.state->largest_read <= log.image.size());
+}

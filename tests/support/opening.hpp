@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+//
+// Opening and reading a storage as a log does it, without a log: recovery, then an iterator or a replay.
+
+#ifndef REWAL_TESTS_SUPPORT_OPENING_HPP
+#define REWAL_TESTS_SUPPORT_OPENING_HPP
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include <rewal/codec/compressor.hpp>
+#include <rewal/codec/event.hpp>
+#include <rewal/options.hpp>
+#include <rewal/river/iterator.hpp>
+#include <rewal/river/read_side.hpp>
+#include <rewal/river/recovery.hpp>
+#include <rewal/river/replay.hpp>
+
+#include <support/test_disk.hpp>
+
+namespace rewal_test {
+
+using namespace rewal;
+
+/// What a log and its readers share, around `storage`.
+template <class S, class C = NoCompressor>
+std::shared_ptr<detail::ReadSide<S, C>> side_of(S storage, C compressor = {},
+                                                std::uint64_t max_frame_bytes = std::uint64_t{1} << 30) {
+  return std::make_shared<detail::ReadSide<S, C>>(std::move(storage), std::move(compressor), max_frame_bytes);
+}
+
+/// A storage that was opened, with what recovery said.
+template <class S, class C = NoCompressor>
+struct Opened {
+  std::shared_ptr<detail::ReadSide<S, C>> side;
+  Result<detail::Recovered> result;
+
+  [[nodiscard]] bool ok() const { return result.has_value(); }
+  [[nodiscard]] const RecoveryReport& report() const { return result->report; }
+  [[nodiscard]] detail::Iterator<S, C> iterator(Lsn from = 1) const { return {side, from}; }
+};
+
+template <class S, class C = NoCompressor>
+Opened<S, C> open(S storage, Recovery policy = Recovery::repair, Lsn start_lsn = 1, C compressor = {}) {
+  auto side = side_of(std::move(storage), std::move(compressor));
+  auto result = detail::recover(*side, policy, start_lsn);
+  if (result) side->written_end.store(result->report.kept_bytes);
+  return {std::move(side), std::move(result)};
+}
+
+/// All events, or the error that ended the reading.
+template <class Reader>
+Result<std::vector<Event>> read_all(Reader reader) {
+  std::vector<Event> events;
+  for (;;) {
+    auto event = reader.next();
+    if (!event) return event.error();
+    if (!*event) return events;
+    events.push_back(std::move(**event));
+  }
+}
+
+/// The image opened under `policy`, and the disk afterwards.
+template <class Disk = MappedDisk>
+struct Judged {
+  Disk disk;
+  Opened<Disk> opened;
+
+  [[nodiscard]] bool ok() const { return opened.ok(); }
+  [[nodiscard]] const Error& error() const { return opened.result.error(); }
+  [[nodiscard]] const std::vector<std::byte>& content() const { return disk.state->content; }
+  [[nodiscard]] const std::vector<std::string>& changes() const { return disk.state->changes; }
+};
+
+template <class Disk = MappedDisk>
+Judged<Disk> judge_image(const std::vector<std::byte>& image, Recovery policy = Recovery::repair, Lsn start_lsn = 1) {
+  Disk disk(image);
+  auto opened = open(disk, policy, start_lsn);
+  return {std::move(disk), std::move(opened)};
+}
+
+}  // namespace rewal_test
+
+#endif  // REWAL_TESTS_SUPPORT_OPENING_HPP
