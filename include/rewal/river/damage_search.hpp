@@ -225,13 +225,15 @@ class DamageSearch {
   [[nodiscard]] bool believe_records(const format::Header& header) noexcept {
     std::uint64_t at = bad_at_ + format::header_bytes;
     for (std::uint32_t left = header.count; left > 0; --left) {
-      std::uint64_t record = format::record_header_bytes;
-      if (end_ - at >= record) {
-        const Bytes bytes = stream_.at(at, record);
-        if (bytes.empty()) return false;
-        record += std::uint64_t{load_le<std::uint32_t>(bytes.data() + format::payload_length_at)} +
-                  load_le<std::uint16_t>(bytes.data() + format::meta_length_at);
+      if (end_ - at < format::record_header_bytes) {
+        believe_past_the_end(header, at - bad_at_, left);
+        return true;
       }
+      const Bytes bytes = stream_.at(at, format::record_header_bytes);
+      if (bytes.empty()) return false;
+      const std::uint64_t record = std::uint64_t{format::record_header_bytes} +
+                                   load_le<std::uint32_t>(bytes.data() + format::payload_length_at) +
+                                   load_le<std::uint16_t>(bytes.data() + format::meta_length_at);
       if (record > end_ - at) {
         believe_past_the_end(header, at - bad_at_ + record, left - 1);
         return true;
