@@ -72,6 +72,32 @@ TEST_CASE("a mapping survives close, reopening and destruction, and blocks neith
   CHECK(as_text(mapping->bytes()) == "abcdef");
 }
 
+TEST_CASE("preallocated space is cut at close also under a mapping, or, where the system forbids it, stays as zeros") {
+  Home home;
+  auto storage = home.open();
+  put(storage, "abc");
+  CHECK(storage.preallocate(4096));
+  const auto mapping = storage.map(3).value();
+  CHECK(storage.close());
+  CHECK(as_text(mapping->bytes()) == "abc");
+  std::string expected = "abc";
+  if constexpr (REWAL_WINDOWS != 0) expected.resize(4096, '\0');
+  CHECK(home.dir.read("log.wal") == expected);
+}
+
+#if REWAL_WINDOWS
+TEST_CASE("a mapped file is not truncated, and the end stays where it was") {
+  Home home;
+  auto storage = home.open();
+  put(storage, "abcdef");
+  auto mapping = storage.map(6).value();
+  CHECK(storage.truncate(3).error().system().value() == 1224);
+  CHECK(storage.size() == std::uint64_t{6});
+  mapping.reset();
+  CHECK(storage.truncate(3));
+}
+#endif
+
 TEST_CASE("a storage dropped while it is mapped releases its lock") {
   Home home;
   std::shared_ptr<const FileStorage::Mapping> mapping;

@@ -71,6 +71,7 @@ class MemoryStorage {
   [[nodiscard]] Result<std::size_t> write(Bytes bytes) {
     const std::lock_guard lock(disk_->mutex);
     if (closed_) return Errc::closed;
+    if (bytes.size() > most_bytes - disk_->size) return detail::not_enough_memory();
     return detail::or_not_enough_memory([&]() -> Result<std::size_t> {
       disk_->append(bytes);
       return bytes.size();
@@ -100,7 +101,7 @@ class MemoryStorage {
   [[nodiscard]] Result<void> truncate(std::uint64_t n) {
     const std::lock_guard lock(disk_->mutex);
     if (closed_) return Errc::closed;
-    if (n > (std::numeric_limits<std::size_t>::max)() / 2) return detail::not_enough_memory();
+    if (n > most_bytes) return detail::not_enough_memory();
     return detail::or_not_enough_memory([&]() -> Result<void> {
       disk_->resize(static_cast<std::size_t>(n));
       return {};
@@ -141,6 +142,8 @@ class MemoryStorage {
   }
 
  private:
+  static constexpr std::size_t most_bytes = (std::numeric_limits<std::size_t>::max)() / 2;
+
   /// What the handles share. Buffers that became too small are kept, so that views of them stay valid: each is at least
   /// twice as large as the one before, so together they are no larger than the last.
   struct Disk {

@@ -194,12 +194,7 @@ struct PosixFileSystem {
 
   /// The bytes and everything the system knows about the file.
   [[nodiscard]] static Result<void> sync_all(const File& file) noexcept {
-#if REWAL_APPLE
-    // fsync stops at the drive's cache there. A file system without the call (some network ones) says ENOTSUP at once.
-    if (::fcntl(file.descriptor(), F_FULLFSYNC) == 0) return {};
-    if (errno != ENOTSUP && errno != EINVAL && errno != ENOTTY) return posix::failure(sync_failed);
-#endif
-    if (::fsync(file.descriptor()) != 0) return posix::failure(sync_failed);
+    if (flush(file) != 0) return posix::failure(sync_failed);
     return {};
   }
 
@@ -216,7 +211,7 @@ struct PosixFileSystem {
       return posix::failure("opening the log's directory to fsync it failed: check its permissions");
     }
     // EINVAL: this file system has no fsync of directories, so there is nothing that could be waited for.
-    if (::fsync(file.descriptor()) != 0 && errno != EINVAL) {
+    if (flush(file) != 0 && errno != EINVAL) {
       return posix::failure("fsync of the log's directory failed: check the device");
     }
     return {};
@@ -292,6 +287,16 @@ struct PosixFileSystem {
   [[nodiscard]] static bool exists_already(const Error& error) noexcept { return error.system().value() == EEXIST; }
 
  private:
+  [[nodiscard]] static int flush(const File& file) noexcept {
+#if REWAL_APPLE
+    // fsync stops at the drive's cache there. A file system without the call (some network ones) refuses it at once,
+    // before anything was tried.
+    if (::fcntl(file.descriptor(), F_FULLFSYNC) == 0) return 0;
+    if (errno != ENOTSUP && errno != EINVAL && errno != ENOTTY) return -1;
+#endif
+    return ::fsync(file.descriptor());
+  }
+
   static constexpr const char* sync_failed =
       "fsync of the log file failed: what it covered may be lost, check the device and open the log again";
 

@@ -75,7 +75,6 @@ inline constexpr unsigned long lockfile_exclusive_lock = 2;
 inline constexpr unsigned long page_readonly = 2;
 inline constexpr unsigned long file_map_read = 4;
 inline constexpr unsigned long movefile_write_through = 8;
-inline constexpr int file_allocation_info = 5;
 inline constexpr int file_end_of_file_info = 6;
 inline constexpr unsigned utf8 = 65001;
 inline constexpr unsigned long mb_err_invalid_chars = 8;

@@ -135,12 +135,11 @@ struct WindowsFileSystem {
     return {};
   }
 
+  /// Clusters are given to a file with its size.
   [[nodiscard]] static Result<void> allocate(const File& file, std::uint64_t, std::uint64_t to) noexcept {
     constexpr const char* what = "preallocating the log file failed: the file grows with each write instead";
     if (to > max_offset) return windows::failure(windows::error_arithmetic_overflow, what);
-    const auto size = static_cast<std::int64_t>(to);
-    if (!windows::set_file_number(file.handle(), windows::file_allocation_info, size) ||
-        !windows::set_file_number(file.handle(), windows::file_end_of_file_info, size)) {
+    if (!windows::set_file_number(file.handle(), windows::file_end_of_file_info, static_cast<std::int64_t>(to))) {
       return windows::failure(what);
     }
     return {};
