@@ -66,7 +66,7 @@ T must(rewal::Result<T> result, const char* what) {
   if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
 
-rewal::Wal<> open_log(const fs::path& path) { return must(rewal::Wal<>::open(path.string()).build(), "opening the log"); }
+rewal::Wal<> open_log(const fs::path& path) { return must(rewal::Wal<>::open(path).build(), "opening the log"); }
 
 // An event's meta is the number of its line, in decimal.
 std::size_t line_of(const rewal::BorrowedEvent& event) {
@@ -108,7 +108,7 @@ std::optional<rewal::Error> append_lines(rewal::Wal<>& wal, const Input& input, 
 std::vector<Acknowledgement> write_until_killed(const Arguments& arguments, const Input& input, Phase& phase) {
   const auto start = Clock::now();
   quickstart::Victim victim([&](auto report) {
-    auto opened = rewal::Wal<>::open(arguments.log.string()).build();
+    auto opened = rewal::Wal<>::open(arguments.log).build();
     if (!opened) {
       std::cerr << "opening the log: " << opened.error() << '\n';
       return 1;
