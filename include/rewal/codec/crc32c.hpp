@@ -73,8 +73,8 @@ inline std::uint32_t crc32c_first_copy(std::uint32_t crc, std::byte* to, const s
 inline std::uint32_t crc32c_first_shift(std::uint32_t state, std::uint64_t bytes) noexcept;
 
 /// The functions of the chosen kernel. They begin as functions that choose and then forward, so no initialisation
-/// order matters and a call costs one load and one indirect jump.
-struct Crc32cSlots {
+/// order matters and a call costs one load and one indirect jump. Alone in their cache lines: everyone reads them.
+struct alignas(cache_line_bytes) Crc32cSlots {
   std::atomic<Crc32cKernel::Pass> crc{crc32c_first_crc};
   std::atomic<Crc32cKernel::Pass> copy{crc32c_first_copy};
   std::atomic<Crc32cKernel::Shift> shift{crc32c_first_shift};
