@@ -109,13 +109,12 @@ struct Header {
           load_le<std::uint64_t>(frame + first_lsn_at), load_le<std::uint32_t>(frame + size_at)};
 }
 
+/// In whole words: what follows reads them back in words, and a load that spans two stores waits for both.
 inline void store_header(std::byte* frame, const Header& header) noexcept {
-  store_le(frame + magic_at, header.magic);
-  store_le(frame + version_at, header.version);
-  store_le(frame + flags_at, header.flags);
-  store_le(frame + count_at, header.count);
-  store_le(frame + first_lsn_at, header.first_lsn);
-  store_le(frame + size_at, header.size);
+  static_assert(magic_at == 0 && version_at == 4 && flags_at == 6 && count_at == 8 && first_lsn_at == 12 && size_at == 20);
+  store_le(frame, std::uint64_t{header.magic} | std::uint64_t{header.version} << 32 | std::uint64_t{header.flags} << 48);
+  store_le(frame + 8, std::uint64_t{header.count} | header.first_lsn << 32);
+  store_le(frame + 16, header.first_lsn >> 32 | std::uint64_t{header.size} << 32);
 }
 
 /// What stands at some place in the file, by the rules above.

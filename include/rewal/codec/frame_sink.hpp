@@ -27,10 +27,11 @@ class FrameSink {
 
   /// The frame of one event.
   void put_record_frame(const format::Header& header, Bytes payload, Bytes meta) noexcept {
-    std::byte prefix[format::header_bytes + format::record_header_bytes];
+    constexpr std::size_t prefix_bytes = format::header_bytes + format::record_header_bytes;
+    alignas(8) std::byte prefix[prefix_bytes + 2];  // whole words
     format::store_header(prefix, header);
-    store_record_header(prefix + format::header_bytes, payload, meta);
-    put(prefix);
+    store_le(prefix + format::header_bytes, record_header_word(payload, meta));
+    put({prefix, prefix_bytes});
     if (!meta.empty()) put(meta);
     put(payload);
     put_trailer();
@@ -38,7 +39,7 @@ class FrameSink {
 
   /// A frame whose records region is ready.
   void put_region_frame(const format::Header& header, Bytes region) noexcept {
-    std::byte prefix[format::header_bytes];
+    alignas(8) std::byte prefix[format::header_bytes];
     format::store_header(prefix, header);
     put(prefix);
     put(region);

@@ -31,6 +31,12 @@ namespace detail {
   return std::uint64_t{format::record_header_bytes} + meta.size() + payload.size();
 }
 
+/// The record header as the low 6 bytes of a word.
+[[nodiscard]] inline std::uint64_t record_header_word(Bytes payload, Bytes meta) noexcept {
+  static_assert(format::payload_length_at == 0 && format::meta_length_at == 4);
+  return static_cast<std::uint32_t>(payload.size()) | std::uint64_t{static_cast<std::uint16_t>(meta.size())} << 32;
+}
+
 inline void store_record_header(std::byte* to, Bytes payload, Bytes meta) noexcept {
   store_le(to + format::payload_length_at, static_cast<std::uint32_t>(payload.size()));
   store_le(to + format::meta_length_at, static_cast<std::uint16_t>(meta.size()));

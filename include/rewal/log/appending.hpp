@@ -96,7 +96,11 @@ class Appending {
 
   [[nodiscard]] std::optional<Error> refused_outright() const noexcept {
     if (REWAL_UNLIKELY(core_.inside_policy())) return Error(Errc::invalid_state);
-    return core_.out_of_service(State::draining);
+    if (REWAL_LIKELY(!core_.ring.is_sealed())) return std::nullopt;
+    return why_sealed();
+  }
+  [[nodiscard]] Error why_sealed() const noexcept {
+    return core_.out_of_service(State::draining).value_or(Error(Errc::draining));
   }
 
   [[nodiscard]] Result<Lsn> append(const Unnumbered& frame, const Events& events, Append how) {
@@ -186,9 +190,11 @@ class Appending {
       }
       if (!claim) return refuse(claim.refusal, frame.count, how);
     }
-    while (REWAL_UNLIKELY(core_.ring.overdrawn(claim))) {
-      if (core_.writer.failed()) return core_.writer.error();
-      Threads::yield();
+    if (REWAL_UNLIKELY(claim.overdrawn)) {
+      while (core_.ring.still_overdrawn(claim)) {
+        if (core_.writer.failed()) return core_.writer.error();
+        Threads::yield();
+      }
     }
     const RingSpan<std::byte> room = core_.ring.room(claim);
     frame.encode(FrameSink(room.first, room.second), claim.first_lsn);
@@ -293,10 +299,7 @@ class Appending {
     switch (why) {
       case Refusal::lsns_exhausted:
         return Error(Errc::invalid_lsn, "the log's LSNs are used up: nothing more can be appended to this file");
-      case Refusal::sealed: {
-        const auto error = core_.out_of_service(State::draining);
-        return error ? *error : Error(Errc::draining);
-      }
+      case Refusal::sealed: return why_sealed();
       default: break;
     }
     if (core_.options.backpressure != Backpressure::drop || how == Append::awaited) return Errc::queue_full;

@@ -76,7 +76,7 @@ class Background {
       if (++quiet_looks_ > quiet_looks_before_sleep) return sleep();
     } else {
       quiet_looks_ = 0;
-      if (comes_a_buffer()) return;
+      if (comes_a_buffer() && !core_.pen.is_taken()) return;  // else whoever has the pen is at it
     }
     nap();
   }

@@ -42,9 +42,9 @@ class Lifecycle {
   [[nodiscard]] Result<void> close() {
     if (core_.inside_policy()) return Errc::invalid_state;
     core_.writer.abandon();
-    core_.ring.seal();
     State expected = State::running;
     core_.state.compare_exchange_strong(expected, State::draining, std::memory_order_seq_cst);
+    core_.ring.seal();
     wake_everybody();
     take_pen();
     Result<void> closed;

@@ -30,6 +30,7 @@ inline constexpr Word sealed = Word{1} << 63;   // nothing more may be claimed, 
 inline constexpr Word held = Word{1} << 62;     // one thread has, or waits for, the queue to itself
 inline constexpr Word asleep = Word{1} << 61;   // the writer sleeps: the next claim owes it a wake-up
 inline constexpr Word napping = Word{1} << 60;  // the writer naps: a claim that half fills the queue owes it a wake-up
+inline constexpr Word resting = asleep | napping;
 inline constexpr Word all = sealed | held | asleep | napping;
 }  // namespace claim_flag
 
@@ -49,34 +50,38 @@ class ClaimLayout {
     const unsigned wanted_frame_bits = width(most_frames) + 1;  // twice the most: see "overdrawn" in the ring
     const unsigned free_bits = 60 - place_bits_;
     fits_ = place_bits_ < 60 && free_bits >= record_bits;
-    frame_bits_ = fits_ && wanted_frame_bits + record_bits < free_bits ? wanted_frame_bits : 0;
-    lsn_bits_ = fits_ ? free_bits - frame_bits_ : 1;
+    const unsigned frame_bits = fits_ && wanted_frame_bits + record_bits < free_bits ? wanted_frame_bits : 0;
+    lsn_shift_ = place_bits_ + frame_bits;
+    place_mask_ = mask(place_bits_);
+    frame_mask_ = mask(frame_bits);
+    lsn_mask_ = fits_ ? mask(free_bits - frame_bits) : 1;
   }
 
   /// Whether a ring of this size can be counted in one word at all.
   [[nodiscard]] constexpr bool fits() const noexcept { return fits_; }
-  [[nodiscard]] constexpr bool counts_frames() const noexcept { return frame_bits_ != 0; }
+  [[nodiscard]] constexpr bool counts_frames() const noexcept { return frame_mask_ != 0; }
 
   /// The word after claiming or consuming this much from `word`. Flags stay.
   [[nodiscard]] constexpr Word advanced(Word word, std::uint64_t bytes, std::uint64_t frames,
                                         std::uint64_t records) const noexcept {
     std::uint64_t place = place_of(word) + bytes;
     if (place >= 4 * lap_) place -= 4 * lap_;
-    const std::uint64_t frame_count = (frames_of(word) + frames) & mask(frame_bits_);
-    const std::uint64_t lsn = (lsn_of(word) + records) & mask(lsn_bits_);
-    return (word & claim_flag::all) | (lsn << (place_bits_ + frame_bits_)) | (frame_count << place_bits_) | place;
+    const std::uint64_t frame_count = ((word >> place_bits_) + frames) & frame_mask_;
+    const std::uint64_t lsn = ((word >> lsn_shift_) + records) & lsn_mask_;
+    return (word & claim_flag::all) | (lsn << lsn_shift_) | (frame_count << place_bits_) | place;
   }
 
   /// A word without flags at place 0.
   [[nodiscard]] constexpr Word start(Lsn next_lsn) const noexcept {
-    return (next_lsn & mask(lsn_bits_)) << (place_bits_ + frame_bits_);
+    return (next_lsn & lsn_mask_) << lsn_shift_;
   }
 
   [[nodiscard]] constexpr Distance distance(Word tail, Word head) const noexcept {
     const std::uint64_t from = place_of(tail);
     const std::uint64_t to = place_of(head);
-    return {to >= from ? to - from : to + 4 * lap_ - from, (frames_of(head) - frames_of(tail)) & mask(frame_bits_),
-            (lsn_of(head) - lsn_of(tail)) & mask(lsn_bits_)};
+    return {to >= from ? to - from : to + 4 * lap_ - from,
+            ((head >> place_bits_) - (tail >> place_bits_)) & frame_mask_,
+            ((head >> lsn_shift_) - (tail >> lsn_shift_)) & lsn_mask_};
   }
 
   [[nodiscard]] static constexpr bool same_place(Word a, Word b) noexcept {
@@ -92,27 +97,25 @@ class ClaimLayout {
 
   /// The full LSN of `head`, given a full LSN at or behind it by less than the field can count.
   [[nodiscard]] constexpr Lsn full_lsn(Word head, Lsn behind) const noexcept {
-    return behind + ((lsn_of(head) - behind) & mask(lsn_bits_));
+    return behind + (((head >> lsn_shift_) - behind) & lsn_mask_);
   }
+  /// More than lies between any head and an LSN behind it.
+  [[nodiscard]] constexpr std::uint64_t most_records() const noexcept { return lsn_mask_; }
 
  private:
   [[nodiscard]] static constexpr unsigned width(std::uint64_t value) noexcept {
     return static_cast<unsigned>(std::bit_width(value));
   }
   [[nodiscard]] static constexpr std::uint64_t mask(unsigned bits) noexcept { return (Word{1} << bits) - 1; }
-  [[nodiscard]] constexpr std::uint64_t place_of(Word word) const noexcept { return word & mask(place_bits_); }
-  [[nodiscard]] constexpr std::uint64_t frames_of(Word word) const noexcept {
-    return (word >> place_bits_) & mask(frame_bits_);
-  }
-  [[nodiscard]] constexpr std::uint64_t lsn_of(Word word) const noexcept {
-    return ((word & ~claim_flag::all) >> (place_bits_ + frame_bits_)) & mask(lsn_bits_);
-  }
+  [[nodiscard]] constexpr std::uint64_t place_of(Word word) const noexcept { return word & place_mask_; }
 
   std::uint64_t lap_;
   unsigned place_bits_;
-  unsigned frame_bits_ = 0;
-  unsigned lsn_bits_ = 1;
+  unsigned lsn_shift_ = 0;
   bool fits_ = false;
+  std::uint64_t place_mask_ = 0;
+  std::uint64_t frame_mask_ = 0;  // 0: frames are counted apart
+  std::uint64_t lsn_mask_ = 1;
 };
 
 }  // namespace rewal::detail

@@ -32,7 +32,7 @@
 // OVERDRAWN CLAIMS. Head values repeat after at least 4 laps of bytes, with equal low bits of LSN and frames. A
 // producer stalled between reading the head and swapping it for exactly such a period claims by a check that is out of
 // date. It is at most one claim per stalled thread beyond capacity, places are counted over four laps, and a producer
-// compares its claim with a tail read after it: it finds itself overdrawn() and waits before it touches memory.
+// compares its claim with a tail read after it: it finds itself overdrawn and waits before it touches memory.
 //
 // LIVENESS. Lock-free is said of the claim alone: some producer's swap succeeds. A producer preempted between claim
 // and publish delays the consumption of everything after it, since the file has no holes.
@@ -75,6 +75,7 @@ enum class Refusal : std::uint8_t { none, full, held, sealed, lsns_exhausted };
 struct Claim {
   Refusal refusal = Refusal::none;
   bool owes_wake_up = false;  // the claimer wakes the writer, after publishing
+  bool overdrawn = false;     // the claimer waits while still_overdrawn()
   std::uint32_t size = 0;
   Lsn first_lsn = 0;
   std::uint64_t offset = 0;  // in the ring's memory
@@ -108,6 +109,7 @@ class Ring {
       : capacity_bytes_(usable_bytes(bytes)),
         capacity_frames_((std::min)(frames, lap_bytes(capacity_bytes_) / smallest_frame + 1)),
         layout_(lap_bytes(capacity_bytes_), capacity_frames_, smallest_record),
+        last_carefree_lsn_(max_lsn - layout_.most_records() - UINT32_MAX),
         memory_bytes_(static_cast<std::size_t>(lap_bytes(capacity_bytes_))),
         memory_(new std::byte[memory_bytes_]),
         marks_(new Atomic<std::uint32_t>[memory_bytes_ / mark_stride]) {
@@ -126,15 +128,20 @@ class Ring {
   // ---- producers -------------------------------------------------------------------------------------------------
 
   /// Takes a place for one frame of `size` bytes with `records` LSNs, or says why not. `size <= capacity_bytes()`.
-  [[nodiscard]] Claim try_claim(std::uint32_t size, std::uint32_t records, Wake wake) noexcept {
-    if (!layout_.counts_frames() && !reserve_frame()) return refused(full_or_worse());
-    const Claim claim = claim_word(size, size, records, wake, claim_flag::held, 0);
-    if (!claim && !layout_.counts_frames()) frames_claimed_.fetch_sub(1, std::memory_order_relaxed);
+  [[nodiscard]] REWAL_INLINE Claim try_claim(std::uint32_t size, std::uint32_t records, Wake wake) noexcept {
+    if (REWAL_UNLIKELY(!layout_.counts_frames()) && !reserve_frame()) return refused(full_or_worse());
+    const Claim claim = claim_word<Kind::ordinary>(size, records, wake);
+    if (REWAL_UNLIKELY(!claim) && !layout_.counts_frames()) frames_claimed_.fetch_sub(1, std::memory_order_relaxed);
     return claim;
   }
 
-  /// Whether the claim must not touch its memory yet. See OVERDRAWN CLAIMS.
-  [[nodiscard]] bool overdrawn(const Claim& claim) const noexcept {
+  /// Whether nothing can be claimed any more. A hint until seal() has returned.
+  [[nodiscard]] bool is_sealed() const noexcept {
+    return (head_.load(std::memory_order_relaxed) & claim_flag::sealed) != 0;
+  }
+
+  /// Whether an overdrawn claim still must not touch its memory. See OVERDRAWN CLAIMS.
+  [[nodiscard]] bool still_overdrawn(const Claim& claim) const noexcept {
     return layout_.distance(tail_.load(std::memory_order_acquire), claim.end).bytes > memory_bytes_;  // R4, partner R3
   }
 
@@ -161,7 +168,7 @@ class Ring {
   /// As try_claim, by the holder, who stays the holder.
   [[nodiscard]] Claim try_claim_held(std::uint32_t size, std::uint32_t records) noexcept {
     if (!layout_.counts_frames() && !reserve_frame()) return refused(full_or_worse());
-    const Claim claim = claim_word(size, size, records, Wake::writer, 0, 0);
+    const Claim claim = claim_word<Kind::by_holder>(size, records, Wake::writer);
     if (!claim && !layout_.counts_frames()) frames_claimed_.fetch_sub(1, std::memory_order_relaxed);
     return claim;
   }
@@ -172,7 +179,7 @@ class Ring {
     if (!empty()) return refused(full_or_worse());
     frames_claimed_.fetch_add(1, std::memory_order_relaxed);
     const Claim claim =
-        claim_word(size, 0, records, Wake::writer, already_held ? 0 : claim_flag::held, claim_flag::held);
+        claim_word<Kind::large>(size, records, Wake::writer, already_held ? Word{0} : claim_flag::held);
     if (!claim) {
       frames_claimed_.fetch_sub(1, std::memory_order_relaxed);
       return claim;
@@ -247,12 +254,11 @@ class Ring {
   /// Awake again, or made to be. True where this call ended the rest: then the caller owes the wake-up, unless it is
   /// the consumer itself.
   bool end_rest() noexcept {
-    constexpr Word resting = claim_flag::asleep | claim_flag::napping;
-    if ((head_.load(std::memory_order_seq_cst) & resting) == 0) return false;
-    return (head_.fetch_and(~resting, std::memory_order_seq_cst) & resting) != 0;
+    if ((head_.load(std::memory_order_seq_cst) & claim_flag::resting) == 0) return false;
+    return (head_.fetch_and(~claim_flag::resting, std::memory_order_seq_cst) & claim_flag::resting) != 0;
   }
   [[nodiscard]] bool is_resting() const noexcept {
-    return (head_.load(std::memory_order_seq_cst) & (claim_flag::asleep | claim_flag::napping)) != 0;
+    return (head_.load(std::memory_order_seq_cst) & claim_flag::resting) != 0;
   }
 
   // ---- anybody ---------------------------------------------------------------------------------------------------
@@ -330,26 +336,31 @@ class Ring {
     return (head & claim_flag::held) != 0 ? Refusal::held : Refusal::full;
   }
 
-  /// The compare-and-swap of every claim: `bytes` of place, one frame, `records` LSNs. `stopping` are the flags, besides
-  /// sealed, that refuse it; `raised` is set with it.
-  [[nodiscard]] Claim claim_word(std::uint32_t size, std::uint64_t bytes, std::uint32_t records, Wake wake, Word stopping,
-                                 Word raised) noexcept {
+  [[nodiscard]] static bool lsns_left(Lsn first, std::uint32_t records) noexcept {
+    return first <= max_lsn && records - 1 <= max_lsn - first;
+  }
+
+  enum class Kind : std::uint8_t { ordinary, by_holder, large };
+
+  /// The compare-and-swap of every claim. An ordinary one is refused while the queue is held; a large frame takes no
+  /// place, needs an empty queue, and `raises` the hold if it has none.
+  template <Kind kind>
+  [[nodiscard]] REWAL_INLINE Claim claim_word(std::uint32_t size, std::uint32_t records, Wake wake, Word raises = 0) noexcept {
+    constexpr bool large = kind == Kind::large;
+    const Word stopping = claim_flag::sealed | (kind == Kind::ordinary ? claim_flag::held : raises);
+    const std::uint64_t bytes = large ? 0 : size;
+    Claim claim;
     Word head = head_.load(std::memory_order_relaxed);
-    Word next = 0;
-    bool owes = false;
     for (;;) {
-      if ((head & (claim_flag::sealed | stopping)) != 0) {
+      if (REWAL_UNLIKELY((head & stopping) != 0)) {
         return refused((head & claim_flag::sealed) != 0 ? Refusal::sealed : Refusal::held);
       }
       const Word tail = tail_.load(std::memory_order_acquire);  // R4, partner R3
       const Lsn behind = next_lsn_.load(std::memory_order_relaxed);
       const ClaimLayout::Distance used = layout_.distance(tail, head);
-      const bool alone = bytes == 0;  // a large frame
-      const bool room = alone ? layout_.same_place(head, tail)
-                              : used.bytes + bytes <= capacity_bytes_ &&
-                                    (used.frames < capacity_frames_ || !layout_.counts_frames());
-      const Lsn first = layout_.full_lsn(head, behind);
-      const bool lsns = first <= max_lsn && records - 1 <= max_lsn - first;
+      const bool room = large ? ClaimLayout::same_place(head, tail)
+                              : used.bytes + bytes <= capacity_bytes_ && used.frames < capacity_frames_;
+      const bool lsns = behind < last_carefree_lsn_ || lsns_left(layout_.full_lsn(head, behind), records);
       if (REWAL_UNLIKELY(!room || !lsns)) {
         // An old head with a newer tail looks full when it is not: the verdict counts for the current head only.
         const Word now = head_.load(std::memory_order_seq_cst);
@@ -357,23 +368,26 @@ class Ring {
         head = now;
         continue;
       }
-      next = layout_.advanced(head, bytes, 1, records) | raised;
-      owes = false;
-      if (REWAL_UNLIKELY((head & (claim_flag::asleep | claim_flag::napping)) != 0)) {
-        owes = wake == Wake::writer && ((head & claim_flag::asleep) != 0 || (used.bytes + bytes) * 2 > capacity_bytes_ ||
-                                        used.frames * 2 > capacity_frames_ || alone);
-        if (owes) next &= ~(claim_flag::asleep | claim_flag::napping);
+      claim.end = layout_.advanced(head, bytes, 1, records) | raises;
+      claim.owes_wake_up = REWAL_UNLIKELY((head & claim_flag::resting) != 0) && wake == Wake::writer &&
+                           (large || (head & claim_flag::asleep) != 0 || fills_half(used, bytes));
+      if (claim.owes_wake_up) claim.end &= ~claim_flag::resting;
+      if (REWAL_LIKELY(head_.compare_exchange_weak(head, claim.end, std::memory_order_seq_cst,
+                                                   std::memory_order_relaxed))) {  // R6
+        break;
       }
-      if (head_.compare_exchange_weak(head, next, std::memory_order_seq_cst, std::memory_order_relaxed)) break;  // R6
     }
-    Claim claim;
-    claim.owes_wake_up = owes;
     claim.size = size;
     claim.offset = layout_.offset(head);
-    claim.end = next;
-    static_cast<void>(tail_.load(std::memory_order_acquire));  // R4: brings R5's LSN, behind this claim by what is in flight
+    // R4 again: the tail brings an LSN (R5) that is behind this claim by no more than what is in flight.
+    const Word tail = tail_.load(std::memory_order_acquire);
+    claim.overdrawn = !large && REWAL_UNLIKELY(layout_.distance(tail, claim.end).bytes > memory_bytes_);
     claim.first_lsn = layout_.full_lsn(head, next_lsn_.load(std::memory_order_relaxed));
     return claim;
+  }
+
+  [[nodiscard]] bool fills_half(const ClaimLayout::Distance& used, std::uint64_t bytes) const noexcept {
+    return (used.bytes + bytes) * 2 > capacity_bytes_ || used.frames * 2 > capacity_frames_;
   }
 
   /// Counts a frame in where the word has no room for the count. Exact: it never exceeds the capacity.
@@ -409,6 +423,7 @@ class Ring {
   const std::uint64_t capacity_bytes_;   // most bytes of frames in flight
   const std::uint64_t capacity_frames_;  // most frames in flight
   const ClaimLayout layout_;
+  const Lsn last_carefree_lsn_;          // up to here no claim can run out of LSNs
   const std::size_t memory_bytes_;  // one lap
   const std::unique_ptr<std::byte[]> memory_;                // a frame's bytes: by its claimer, then by the consumer
   const std::unique_ptr<Atomic<std::uint32_t>[]> marks_;     // frame sizes: set by claimers, cleared by the consumer
