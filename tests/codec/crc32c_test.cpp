@@ -251,6 +251,20 @@ TEST_CASE("a flipped byte moves the checksum as recomputation would", "[crc32c]"
   }
 }
 
+// Before main, and so, in this program, the first call of all.
+const std::uint32_t crc_before_main = crc32c(0, reinterpret_cast<const std::byte*>("123456789"), 9);
+
+TEST_CASE("the first call chooses a kernel, whichever function it is and however early it comes", "[crc32c]") {
+  REQUIRE(crc_before_main == 0xe3069283);
+  const auto bytes = noise(200);
+  const std::uint32_t expected = crc_bit_by_bit(bytes.data(), bytes.size());
+  std::vector<std::byte> place(bytes.size());
+  REQUIRE(crc32c_first_crc(0, nullptr, bytes.data(), bytes.size()) == expected);
+  REQUIRE(crc32c_first_copy(0, place.data(), bytes.data(), bytes.size()) == expected);
+  REQUIRE(place == bytes);
+  REQUIRE(crc32c_first_shift(0x12345678, 1000) == crc32c_shift_portable(0x12345678, 1000));
+}
+
 TEST_CASE("an unknown kernel is refused and the one in use stays", "[crc32c]") {
   const std::string before(crc32c_active());
   REQUIRE_FALSE(crc32c_select("no such kernel"));
