@@ -203,24 +203,24 @@ class Appending {
     return claim.first_lsn + (frame.count - 1);
   }
 
-  /// A frame larger than the queue goes in alone, in memory of its own.
+  /// A frame larger than the queue goes in alone.
   [[nodiscard]] Result<Lsn> enqueue_large(const Unnumbered& frame, std::uint32_t size, Append how) {
-    LargeFrame large;
+    LargeRest rest;
     bool no_memory = false;
     const auto attempt = [&](bool holding) {
       Claim claim;
       claim.refusal = Refusal::full;
       if (!core_.ring.empty()) return claim;
-      if (large.bytes == nullptr) {
-        large.bytes.reset(new (std::nothrow) std::byte[size]);
-        no_memory = large.bytes == nullptr;
+      if (rest == nullptr) {
+        rest.reset(new (std::nothrow) std::byte[core_.ring.large_rest_bytes(size)]);
+        no_memory = rest == nullptr;
         if (no_memory) return claim;
       }
       return core_.ring.try_claim_large(size, frame.count, holding);
     };
     Claim claim = attempt(false);
     if (!claim && !no_memory && must_wait(claim)) {
-      large.bytes.reset();
+      rest.reset();
       claim = wait_for_room(size, [&](bool holding) {
         Claim next = attempt(holding);
         if (no_memory) next.refusal = Refusal::sealed;  // no sense in waiting on
@@ -229,10 +229,9 @@ class Appending {
     }
     if (no_memory) return not_enough_memory();
     if (!claim) return refuse(claim.refusal, frame.count, how);
-    large.size = size;
-    large.records = frame.count;
-    frame.encode(FrameSink({large.bytes.get(), size}, {}), claim.first_lsn);
-    core_.ring.publish_large(std::move(large));
+    const RingSpan<std::byte> room = core_.ring.large_room(claim, std::move(rest));
+    frame.encode(FrameSink(room.first, room.second), claim.first_lsn);
+    core_.ring.publish_large();
     if (claim.owes_wake_up) wake_writer_from_rest();
     core_.wake_writer();
     return claim.first_lsn + (frame.count - 1);

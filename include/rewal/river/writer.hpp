@@ -103,9 +103,7 @@ class Writer {
     if (const auto run = ring_.gather(settings_.buffer_capacity); run.frames != 0) {
       return finish_step(write_run(run), scan);
     }
-    if (LargeFrame* const frame = ring_.gather_large(); frame != nullptr) {
-      return finish_step(write_large(*frame), scan);
-    }
+    if (const auto frame = ring_.gather_large(); frame.size() != 0) return finish_step(write_large(frame), scan);
     last_scan_ = scan;
     return Step::nothing;
   }
@@ -200,10 +198,11 @@ class Writer {
     return true;
   }
 
-  bool write_large(LargeFrame& frame) {
-    const RingSpan<std::byte> bytes{{frame.bytes.get(), frame.size}, {}};
-    const Lsn last_lsn = format::load_header(frame.bytes.get()).last_lsn();
-    if (!write_frames(bytes, last_lsn, 1)) return false;
+  bool write_large(const RingSpan<std::byte>& frame) {
+    std::byte header[format::header_bytes];
+    frame.copy_to(0, header);
+    const Lsn last_lsn = format::load_header(header).last_lsn();
+    if (!write_frames(frame, last_lsn, 1)) return false;
     ring_.consume_large(last_lsn + 1);
     return true;
   }

@@ -13,7 +13,8 @@
 //       ring says whether a frame that begins there is published, and how long it is.
 //   I4  A mark is 0 from before its place is released until the next frame there is published.
 //   I5  While `held` is set nobody claims but the holder. A frame larger than the ring is claimed by a holder, when
-//       nothing is in flight; it takes LSNs but no place, and holds until it has been consumed.
+//       nothing is in flight; it takes LSNs but no place, lies in the ring's memory from its start and, for what does
+//       not fit, in memory of its own, and holds until it has been consumed.
 //   I6  `sealed` is set for ever. What was claimed before it is published, and may still be consumed.
 //
 // EDGES
@@ -87,12 +88,9 @@ struct Claim {
 /// Whether a claim that finds the writer asleep wakes it, or will itself see to it that its frame is written.
 enum class Wake : std::uint8_t { writer, nobody };
 
-/// A frame larger than the ring, handed over whole.
-struct LargeFrame {
-  std::unique_ptr<std::byte[]> bytes;
-  std::size_t size = 0;
-  std::uint32_t records = 0;
-};
+/// Memory for the part of a frame that is larger than the ring. The rest of it lies in the ring, which is empty then: so
+/// the queue never holds more memory than the larger of its capacity and one frame.
+using LargeRest = std::unique_ptr<std::byte[]>;
 
 template <class Threads = NativeThreads>
 class Ring {
@@ -188,10 +186,17 @@ class Ring {
     large_last_lsn_.store(claim.first_lsn + (records - 1), std::memory_order_release);
     return claim;
   }
-  void publish_large(LargeFrame frame) noexcept {
-    large_ = std::move(frame);
-    large_published_.store(true, std::memory_order_release);  // R8, partner R9
+  /// How much of a large frame lies outside the ring.
+  [[nodiscard]] std::size_t large_rest_bytes(std::uint32_t size) const noexcept {
+    return size > memory_bytes_ ? size - memory_bytes_ : 0;
   }
+  /// Room for the whole frame, after try_claim_large(). `rest` is of large_rest_bytes().
+  [[nodiscard]] RingSpan<std::byte> large_room(const Claim& claim, LargeRest rest) noexcept {
+    large_rest_ = std::move(rest);
+    large_size_ = claim.size;
+    return large_bytes();
+  }
+  void publish_large() noexcept { large_published_.store(true, std::memory_order_release); }  // R8, partner R9
 
   // ---- the consumer ----------------------------------------------------------------------------------------------
 
@@ -224,16 +229,16 @@ class Ring {
     return run;
   }
 
-  /// The large frame, if one is next and published; else nullptr.
-  [[nodiscard]] LargeFrame* gather_large() noexcept {
-    return large_published_.load(std::memory_order_acquire) ? &large_ : nullptr;  // R9, partner R8
+  /// The large frame, if one is next and published; else empty.
+  [[nodiscard]] RingSpan<std::byte> gather_large() noexcept {
+    return large_published_.load(std::memory_order_acquire) ? large_bytes() : RingSpan<std::byte>{};  // R9, partner R8
   }
 
   /// Gives back the place of a run that has been written, its LSNs ending before `next_lsn`.
   void consume(const Run& run, Lsn next_lsn) noexcept { advance_tail(run.bytes.size(), run.frames, next_lsn); }
 
   void consume_large(Lsn next_lsn) noexcept {
-    large_ = LargeFrame{};
+    large_rest_.reset();
     large_published_.store(false, std::memory_order_relaxed);  // ordered before the next holder's use by R8's way back
     advance_tail(0, 1, next_lsn);
     release_hold();
@@ -412,6 +417,11 @@ class Ring {
     tail_.store(layout_.advanced(tail, bytes, frames, next_lsn - old_lsn), std::memory_order_release);  // R3, partner R4
   }
 
+  [[nodiscard]] RingSpan<std::byte> large_bytes() noexcept {
+    const std::size_t outside = large_rest_bytes(large_size_);
+    return {{memory_.get(), large_size_ - outside}, {large_rest_.get(), outside}};
+  }
+
   [[nodiscard]] RingSpan<std::byte> span_at(std::uint64_t offset, std::uint64_t size) noexcept {
     const auto begin = static_cast<std::size_t>(offset);
     const auto bytes = static_cast<std::size_t>(size);
@@ -427,7 +437,8 @@ class Ring {
   const std::size_t memory_bytes_;  // one lap
   const std::unique_ptr<std::byte[]> memory_;                // a frame's bytes: by its claimer, then by the consumer
   const std::unique_ptr<Atomic<std::uint32_t>[]> marks_;     // frame sizes: set by claimers, cleared by the consumer
-  LargeFrame large_;                                         // by the holder, then by the consumer (R8)
+  LargeRest large_rest_;                                     // by the holder, then by the consumer (R8)
+  std::uint32_t large_size_ = 0;                             // by the holder (R8)
 
   alignas(cache_line_bytes) Atomic<Word> head_{0};           // by claimers; flags by holder, consumer and sealer
   Atomic<std::uint64_t> frames_claimed_{0};                  // by claimers, where the word does not count frames
