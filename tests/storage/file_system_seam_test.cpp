@@ -2,6 +2,7 @@
 //
 // The order of FileStorage's system calls, and each of them failing in turn, seen through the seam beneath it.
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <cstddef>
 #include <cstdint>
@@ -32,6 +33,7 @@ struct Watch {
   std::size_t failing = SIZE_MAX;  // number of the call
   std::string always_failing;      // or its name
   int error = 5;                   // EIO
+  std::size_t most_written = SIZE_MAX;
 
   bool fails(const std::string& call) {
     calls.push_back(call);
@@ -67,6 +69,7 @@ struct WatchedFileSystem : detail::NativeFileSystem {
     return noted("read", [&] { return Base::read_at(file, into, offset); });
   }
   Result<std::size_t> write_at(const File& file, rewal::Bytes bytes, std::uint64_t offset) {
+    bytes = bytes.first((std::min)(bytes.size(), watch->most_written));
     return noted("write", [&] { return Base::write_at(file, bytes, offset); });
   }
   Result<void> truncate(const File& file, std::uint64_t size) {
@@ -273,6 +276,41 @@ TEST_CASE("where address space is short, the mapping is made without headroom") 
   }
 }
 
+TEST_CASE("a short write is told as it is, and the next one goes on from there") {
+  Home home;
+  auto storage = home.open().value();
+  home.files.watch->most_written = 2;
+  CHECK(storage.write(abc) == std::size_t{2});
+  CHECK(storage.size() == std::uint64_t{2});
+  CHECK(storage.write(abc.subspan(2)) == std::size_t{1});
+  CHECK(home.dir.read("log.wal") == "abc");
+}
+
+TEST_CASE("a copy is written to its end, however short each write is, unless there is no progress") {
+  Home home;
+  auto storage = home.open().value();
+  home.files.watch->most_written = 1;
+  CHECK(storage.preserve(3, abc));
+  CHECK(home.dir.read("log.wal.cut-3") == "abc");
+  home.files.watch->most_written = 0;
+  CHECK(storage.preserve(4, abc).error() == Errc::short_write);
+  CHECK(home.dir.names() == std::vector<std::string>{"log.wal", "log.wal.cut-3"});
+}
+
+#if REWAL_POSIX
+TEST_CASE("an interrupted write of a copy is continued, but not for ever") {
+  Home home;
+  auto storage = home.open().value();
+  home.calls();
+  home.files.watch->error = EINTR;
+  home.files.watch->failing = 2;  // the first write
+  CHECK(storage.preserve(3, abc));
+  CHECK(home.dir.read("log.wal.cut-3") == "abc");
+  home.refuse("write");
+  CHECK(storage.preserve(4, abc).error().system() == std::errc::interrupted);
+}
+#endif
+
 TEST_CASE("a failed save of a copy leaves nothing behind") {
   for (const char* call : {"create copy", "write", "sync all", "close", "rename"}) {
     Home home;
@@ -308,7 +346,7 @@ TEST_CASE("whichever call fails, the error is told, no lock is left and nothing 
       if (!result) errors.push_back(result.error());
       return result.has_value();
     };
-    std::uint64_t written = 0;
+    std::size_t written = 0;
     {
       auto storage = home.open();
       if (note(storage)) {

@@ -125,7 +125,7 @@ TEST_CASE("a growing log is seldom mapped anew, and older mappings stay") {
   auto storage = home.open();
   put(storage, "start");
   const auto first = storage.map(5).value();
-  std::uint64_t end = 5;
+  std::size_t end = 5;
   for (int i = 0; i < 100; ++i) {
     put(storage, std::string(10'000, 'x'));
     end += 10'000;

@@ -263,16 +263,20 @@ struct PosixFileSystem {
 
   /// Renames `from` to `to`, which must not exist: an existing one is never replaced.
   [[nodiscard]] static Result<void> rename_new(const NativePath& from, const NativePath& to) noexcept {
-    constexpr const char* what = "renaming a file beside the log failed: check the directory's permissions";
 #if REWAL_LINUX && defined(SYS_renameat2)
     constexpr unsigned no_replace = 1;
     if (::syscall(SYS_renameat2, AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), no_replace) == 0) return {};
-    if (errno != EINVAL && errno != ENOSYS) return posix::failure(what);
+    if (errno != EINVAL && errno != ENOSYS) return posix::failure(rename_failed);
 #elif REWAL_APPLE
     if (::renamex_np(from.c_str(), to.c_str(), RENAME_EXCL) == 0) return {};
-    if (errno != EINVAL && errno != ENOTSUP) return posix::failure(what);
+    if (errno != EINVAL && errno != ENOTSUP) return posix::failure(rename_failed);
 #endif
-    if (::link(from.c_str(), to.c_str()) != 0) return posix::failure(what);
+    return link_new(from, to);
+  }
+
+  /// The same by a second name: for file systems whose rename knows only how to replace.
+  [[nodiscard]] static Result<void> link_new(const NativePath& from, const NativePath& to) noexcept {
+    if (::link(from.c_str(), to.c_str()) != 0) return posix::failure(rename_failed);
     return remove(from);
   }
 
@@ -297,6 +301,8 @@ struct PosixFileSystem {
     return ::fsync(file.descriptor());
   }
 
+  static constexpr const char* rename_failed =
+      "renaming a file beside the log failed: check the directory's permissions";
   static constexpr const char* sync_failed =
       "fsync of the log file failed: what it covered may be lost, check the device and open the log again";
 
