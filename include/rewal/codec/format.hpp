@@ -29,7 +29,7 @@
 // EXAMPLE. The frame of one event, LSN 1, payload "hi", no meta, 36 bytes:
 //
 //   45 57 41 4c  02 00  00 00  01 00 00 00  01 00 00 00 00 00 00 00  24 00 00 00
-//   02 00 00 00  00 00  68 69  <crc: 4 bytes>
+//   02 00 00 00  00 00  68 69  a2 33 e8 3d
 //
 // VALID. A frame is valid if and only if, in this order:
 //   1. 28 bytes are there, the magic is right, and 28 <= size <= the bytes there are;
