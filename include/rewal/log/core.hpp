@@ -98,8 +98,8 @@ struct Core {
 
   Atomic<State> state{State::running};           // by shutdown and close: running, draining, closed
   Atomic<Lsn> sync_wanted{0};                    // by waiters: the highest LSN that must become durable
-  Atomic<std::uint32_t> durable_waiters{0};      // by waiters: how many wait for an fsync
-  std::uint32_t last_group = 0;                  // by the pen's holder: how many the last fsync released
+  Atomic<std::uint32_t> sync_arrivals{0};        // by waiters: how many came for the next fsync; taken by who makes it
+  std::uint32_t sync_regulars = 0;               // by the pen's holder: how many came for the last fsync or during it
   Atomic<std::uint64_t> drops{0};                // by producers
   Atomic<std::uint64_t> compressed_bytes{0};     // by producers
 
@@ -153,10 +153,10 @@ struct Core {
     return step;
   }
 
-  /// One fsync, by the pen's holder, who tells those who wait for it.
-  bool sync() {
-    last_group = durable_waiters.load(std::memory_order_relaxed);
+  /// One fsync, by the pen's holder, who tells those who wait for it: `group` of them, as far as is known.
+  bool sync(std::uint32_t group = 0) {
     const bool synced = writer.sync();
+    sync_regulars = group + sync_arrivals.load(std::memory_order_relaxed);
     durable.notify_all();
     return synced;
   }

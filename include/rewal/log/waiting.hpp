@@ -5,8 +5,8 @@
 // spares two wake-ups; one that finds it taken sleeps until it is put down.
 //
 // GROUP COMMIT. One fsync serves everyone whose frames were published when it began. Those it releases come back, in a
-// closed loop, a moment later; so the next leader first waits a few microseconds for as many as the last fsync
-// released. A waiter joins no fsync that began before its bytes were written: durable_lsn says only what was covered.
+// closed loop, a moment later; so the next leader first waits a few microseconds for as many as came for the last fsync
+// or during it. A waiter joins no fsync that began before its bytes were written: durable_lsn says only what was covered.
 //
 // LIVENESS. A waiter sleeps only after it has announced itself and then seen the pen taken; the pen's holder announces
 // after putting it down. A published frame before the target that is still missing belongs to a producer between claim
@@ -15,9 +15,11 @@
 #ifndef REWAL_LOG_WAITING_HPP
 #define REWAL_LOG_WAITING_HPP
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 #include <rewal/error.hpp>
 #include <rewal/log/core.hpp>
@@ -74,15 +76,14 @@ class Waiting {
 
   [[nodiscard]] Result<void> until_durable(Lsn target) {
     want_sync(target);
-    core_.durable_waiters.fetch_add(1, std::memory_order_relaxed);
-    const Result<void> done = until(
+    core_.sync_arrivals.fetch_add(1, std::memory_order_relaxed);
+    return until(
         core_.durable, [&] { return core_.writer.durable_lsn() >= target; },
         [&] {
           gather();
-          if (write_up_to(target) && write_published()) core_.sync();
+          const std::uint32_t group = core_.sync_arrivals.exchange(0, std::memory_order_relaxed);
+          if (write_up_to(target) && write_published()) core_.sync(group);
         });
-    core_.durable_waiters.fetch_sub(1, std::memory_order_relaxed);
-    return done;
   }
 
   /// Waits for `reached`, or does `work` with the pen in hand.
@@ -143,13 +144,18 @@ class Waiting {
     if (wanted > core_.writer.durable_lsn() && wanted <= core_.writer.last_lsn()) core_.sync();
   }
 
-  /// Waits a moment for those whom the last fsync released.
+  /// Waits a moment for those who came for the last fsync, as long as they keep coming.
   void gather() {
-    if (core_.durable_waiters.load(std::memory_order_relaxed) >= core_.last_group) return;
-    const auto until = Threads::after(Threads::now(), gathering_time);
-    do {
+    std::uint32_t arrived = core_.sync_arrivals.load(std::memory_order_relaxed);
+    if (arrived >= core_.sync_regulars) return;
+    const auto begin = Threads::now();
+    const auto latest = Threads::after(begin, 4 * gathering_time);
+    auto until = Threads::after(begin, gathering_time);
+    for (auto now = begin; arrived < core_.sync_regulars && now < until; now = Threads::now()) {
       Threads::yield();
-    } while (core_.durable_waiters.load(std::memory_order_relaxed) < core_.last_group && Threads::now() < until);
+      const std::uint32_t before = std::exchange(arrived, core_.sync_arrivals.load(std::memory_order_relaxed));
+      if (arrived != before) until = (std::min)(latest, Threads::after(now, gathering_time));
+    }
   }
 
   /// A claimed frame is not published yet: its producer needs the processor more than we do.
