@@ -7,7 +7,7 @@
 // INVARIANTS (of the pen's holder)
 //   W1  file_end is the end of the last whole frame that the storage has taken. It, written_end, last_lsn and the
 //       counters advance after success only, in that order, so that a reader that sees the LSN can read the event.
-//   W2  synced_end <= file_end; durable_lsn is the last LSN of the frames below synced_end, for a sync that succeeded.
+//   W2  synced_end <= file_end; durable_lsn is at most the last LSN of the frames below synced_end, and is it after sync().
 //   W3  The first error is final: after it nothing is written, synced or consumed any more.
 //   W4  Bit 1 is set on the first frame of a write if and only if synced_end == file_end > 0: everything before it has
 //       been fsynced, in this build() or since.
@@ -202,7 +202,22 @@ class Writer {
     std::byte header[format::header_bytes];
     frame.copy_to(0, header);
     const Lsn last_lsn = format::load_header(header).last_lsn();
-    if (!write_frames(frame, last_lsn, 1)) return false;
+    if (!secure_first_sector(frame.size())) return false;
+    const bool marked = is_first_after_sync();
+    if (marked) set_synced_before(frame);
+    begin_write(frame.size());
+    for (std::size_t stored = 0; stored < frame.size();) {
+      const std::size_t published = ring_.large_published();
+      if (published == stored) {
+        if (abandoned()) return false;
+        Threads::yield();  // the producer is still copying
+        continue;
+      }
+      if (marked && published == frame.size()) mend_crc_after_set(frame, frame.size());
+      if (!store(frame.part(stored, published), stored == 0)) return false;
+      stored = published;
+    }
+    end_write(frame, last_lsn, 1);
     ring_.consume_large(last_lsn + 1);
     return true;
   }
@@ -220,11 +235,22 @@ class Writer {
 
   /// Whole frames to the storage, then everything that follows from their being there.
   bool write_frames(const RingSpan<std::byte>& bytes, Lsn last_lsn, std::uint64_t frames) {
+    if (!secure_first_sector(bytes.size())) return false;
     mark_first_frame(bytes);
-    hooks_.before_write(bytes.size());
-    reserve_space(bytes.size());
+    begin_write(bytes.size());
+    if (!store(bytes, true)) return false;
+    end_write(bytes, last_lsn, frames);
+    return true;
+  }
+
+  void begin_write(std::size_t bytes) {
+    hooks_.before_write(bytes);
+    reserve_space(bytes);
     half_written_ = true;
-    if (!store(bytes)) return false;
+  }
+
+  /// The storage has taken all of `bytes`.
+  void end_write(const RingSpan<std::byte>& bytes, Lsn last_lsn, std::uint64_t frames) {
     half_written_ = false;
     const std::uint64_t begin = file_end_;
     const Lsn first_lsn = ring_.next_unconsumed_lsn();
@@ -239,14 +265,27 @@ class Writer {
     Counts::add(counts_.bytes_written, bytes.size());
     witness_.frames_written(bytes, begin, hooks_, side_);
     hooks_.after_write(bytes.size());
+  }
+
+  /// A new log that leaves its first sector has that sector fsynced before: a crash that kept later sectors without it
+  /// would leave a file that looks foreign. A first write that is larger than the sector is seen to in store().
+  /// durable_lsn waits for the next sync(), which also tells those who wait for it.
+  bool secure_first_sector(std::size_t bytes) {
+    if (synced_end_ != 0 || file_end_ == 0 || file_end_ > sector_bytes || bytes <= sector_bytes - file_end_) return true;
+    if (const Result<void> done = call([&] { return side_.storage.sync(); }); !done) return fail(done.error());
+    Counts::add(counts_.bytes_synced, file_end_);
+    synced_end_ = file_end_;
     return true;
   }
 
+  [[nodiscard]] bool is_first_after_sync() const noexcept { return file_end_ != 0 && synced_end_ == file_end_; }  // W4
+
   void mark_first_frame(const RingSpan<std::byte>& bytes) noexcept {
-    if (file_end_ == 0 || synced_end_ != file_end_) return;  // W4
+    if (!is_first_after_sync()) return;
     std::byte header[format::header_bytes];
     bytes.copy_to(0, header);
-    mark_synced_before(bytes, format::load_header(header).size);
+    set_synced_before(bytes);
+    mend_crc_after_set(bytes, format::load_header(header).size);
   }
 
   void reserve_space(std::size_t bytes) {
@@ -263,9 +302,10 @@ class Writer {
     }
   }
 
-  bool store(const RingSpan<std::byte>& bytes) {
+  /// `begins` says that these are the first bytes of the write.
+  bool store(const RingSpan<std::byte>& bytes, bool begins) {
     Bytes first = bytes.first;
-    if (file_end_ == 0 && bytes.size() > sector_bytes) {
+    if (begins && file_end_ == 0 && bytes.size() > sector_bytes) {
       // A torn first write must not look like a foreign file: its first sector is there before anything else is.
       const Bytes head = first.first((std::min)(first.size(), sector_bytes));
       if (!store(head)) return false;
