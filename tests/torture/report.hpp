@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+//
+// What the torture tests tried, as lines that a table can be made of: `G1 crash images: images=1234 violations=0`.
+// Each line goes to the standard output and is appended to the file that REWAL_TORTURE_REPORT names, if it is set.
+// Scaling lives here too: how much is tried in a plain build, under a sanitizer, and in the long run.
+
+#ifndef REWAL_TESTS_TORTURE_REPORT_HPP
+#define REWAL_TESTS_TORTURE_REPORT_HPP
+
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+#include <utility>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define REWAL_TORTURE_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define REWAL_TORTURE_SANITIZED 1
+#endif
+#endif
+#ifndef REWAL_TORTURE_SANITIZED
+#define REWAL_TORTURE_SANITIZED 0
+#endif
+
+namespace rewal_torture {
+
+/// A sanitizer makes everything this many times rarer.
+inline constexpr std::uint64_t thinning = REWAL_TORTURE_SANITIZED ? 8 : 1;
+
+/// One row of the table: {guarantee, what was counted, count, violations}, written when it goes out of scope.
+class Row {
+ public:
+  /// `unit` names what is counted, as in "images".
+  Row(std::string guarantee, std::string what, std::string unit)
+      : guarantee_(std::move(guarantee)), what_(std::move(what)), unit_(std::move(unit)) {}
+  Row(const Row&) = delete;
+  Row& operator=(const Row&) = delete;
+  ~Row() {
+    const std::string line = guarantee_ + " " + what_ + ": " + unit_ + "=" + std::to_string(count) + extra_ +
+                             " violations=" + std::to_string(violations) + "\n";
+    std::fputs(line.c_str(), stdout);
+    std::fflush(stdout);
+    if (const char* const path = std::getenv("REWAL_TORTURE_REPORT")) std::ofstream(path, std::ios::app) << line;
+  }
+
+  /// A further figure of the same row.
+  void note(const std::string& name, std::uint64_t value) { extra_ += " " + name + "=" + std::to_string(value); }
+
+  std::uint64_t count = 0;
+  std::uint64_t violations = 0;
+
+ private:
+  std::string guarantee_;
+  std::string what_;
+  std::string unit_;
+  std::string extra_;
+};
+
+inline std::uint64_t number_from_environment(const char* name, std::uint64_t otherwise) {
+  const char* const text = std::getenv(name);
+  return text == nullptr || *text == '\0' ? otherwise : std::strtoull(text, nullptr, 0);
+}
+
+/// Where all sampling begins: REWAL_TORTURE_SEED, or always the same.
+inline std::uint64_t seed() { return number_from_environment("REWAL_TORTURE_SEED", 20'240'229); }
+
+/// How long a [.torture] test goes on: REWAL_TORTURE_SECONDS.
+class Budget {
+ public:
+  [[nodiscard]] bool left() const { return std::chrono::steady_clock::now() < until_; }
+
+ private:
+  std::chrono::steady_clock::time_point until_ =
+      std::chrono::steady_clock::now() + std::chrono::seconds(number_from_environment("REWAL_TORTURE_SECONDS", 20));
+};
+
+/// splitmix64: the same numbers everywhere, from any seed.
+class Random {
+ public:
+  explicit Random(std::uint64_t from) : state_(from) {}
+  std::uint64_t next() {
+    std::uint64_t z = state_ += 0x9E3779B97F4A7C15;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+    return z ^ (z >> 31);
+  }
+  /// Below `n`, which is not 0.
+  std::uint64_t below(std::uint64_t n) { return next() % n; }
+
+ private:
+  std::uint64_t state_;
+};
+
+}  // namespace rewal_torture
+
+#endif  // REWAL_TESTS_TORTURE_REPORT_HPP
