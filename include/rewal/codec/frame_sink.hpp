@@ -20,10 +20,18 @@
 
 namespace rewal::detail {
 
+/// Told after every so many bytes how far the frame is complete; by default nobody is.
+struct NoProgress {
+  static constexpr std::size_t every_bytes = SIZE_MAX;
+  void operator()(std::size_t) const noexcept {}
+};
+
+template <class Progress = NoProgress>
 class FrameSink {
  public:
   /// Room for exactly the frame, of which `second` follows `first`.
-  FrameSink(std::span<std::byte> first, std::span<std::byte> second) noexcept : piece_(first), next_piece_(second) {}
+  FrameSink(std::span<std::byte> first, std::span<std::byte> second, Progress progress = {}) noexcept
+      : piece_(first), next_piece_(second), progress_(progress) {}
 
   /// The frame of one event.
   void put_record_frame(const format::Header& header, Bytes payload, Bytes meta) noexcept {
@@ -58,8 +66,17 @@ class FrameSink {
     put_contiguous(bytes);
   }
   void put_contiguous(Bytes bytes) noexcept {
+    while (bytes.size() > Progress::every_bytes) {
+      copy(bytes.first(Progress::every_bytes));
+      progress_(complete_);
+      bytes = bytes.subspan(Progress::every_bytes);
+    }
+    copy(bytes);
+  }
+  void copy(Bytes bytes) noexcept {
     crc_ = crc32c_copy(crc_, piece_.data(), bytes.data(), bytes.size());
     piece_ = piece_.subspan(bytes.size());
+    complete_ += bytes.size();
   }
   void put_trailer() noexcept {
     std::byte trailer[format::trailer_bytes];
@@ -67,21 +84,29 @@ class FrameSink {
     const std::size_t fitting = (std::min)(piece_.size(), sizeof trailer);
     if (fitting != 0) std::memcpy(piece_.data(), trailer, fitting);
     if (fitting != sizeof trailer) std::memcpy(next_piece_.data(), trailer + fitting, sizeof trailer - fitting);
+    progress_(complete_ + sizeof trailer);
   }
 
   std::span<std::byte> piece_;       // what is left of the piece being filled
   std::span<std::byte> next_piece_;  // the piece after it
   std::uint32_t crc_ = 0;            // of everything put so far
+  std::size_t complete_ = 0;         // bytes put so far
+  [[no_unique_address]] Progress progress_;
 };
 
-/// Sets "everything before this frame had been fsynced" on a complete frame in `frame[0, size)`, and mends its CRC:
-/// the CRC is linear, so one bit changes it by a constant that depends on the frame's size alone.
+/// Sets "everything before this frame had been fsynced" in the header of `frame`.
 template <class IndexableBytes>
-void mark_synced_before(const IndexableBytes& frame, std::uint32_t size) noexcept {
+void set_synced_before(const IndexableBytes& frame) noexcept {
+  frame[format::flags_at] |= std::byte{format::flag_synced_before};
+}
+
+/// Mends the CRC of the complete `frame[0, size)` after set_synced_before(): the CRC is linear, so one bit changes it by
+/// a constant that depends on the frame's size alone.
+template <class IndexableBytes>
+void mend_crc_after_set(const IndexableBytes& frame, std::size_t size) noexcept {
   const std::size_t crc_at = size - format::trailer_bytes;
   std::byte trailer[format::trailer_bytes];
   for (std::size_t i = 0; i < sizeof trailer; ++i) trailer[i] = frame[crc_at + i];
-  frame[format::flags_at] |= std::byte{format::flag_synced_before};
   store_le(trailer, crc32c_flip(load_le<std::uint32_t>(trailer), format::flag_synced_before, crc_at - format::flags_at - 1));
   for (std::size_t i = 0; i < sizeof trailer; ++i) frame[crc_at + i] = trailer[i];
 }

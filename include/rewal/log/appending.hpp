@@ -48,7 +48,8 @@ struct Unnumbered {
   [[nodiscard]] std::uint64_t frame_bytes() const noexcept {
     return format::frame_overhead + (is_region ? payload.size() : record_bytes(payload, meta));
   }
-  void encode(FrameSink sink, Lsn first_lsn) const noexcept {
+  template <class Sink>
+  void encode(Sink sink, Lsn first_lsn) const noexcept {
     format::Header header;
     header.flags = flags;
     header.count = count;
@@ -230,12 +231,20 @@ class Appending {
     if (no_memory) return not_enough_memory();
     if (!claim) return refuse(claim.refusal, frame.count, how);
     const RingSpan<std::byte> room = core_.ring.large_room(claim, std::move(rest));
-    frame.encode(FrameSink(room.first, room.second), claim.first_lsn);
-    core_.ring.publish_large();
     if (claim.owes_wake_up) wake_writer_from_rest();
-    core_.wake_writer();
+    frame.encode(FrameSink(room.first, room.second, LargeProgress{&core_}), claim.first_lsn);
     return claim.first_lsn + (frame.count - 1);
   }
+
+  /// Lets the writer begin with a large frame while its end is still being copied.
+  struct LargeProgress {
+    static constexpr std::size_t every_bytes = 256 * 1024;
+    Core* core;
+    void operator()(std::size_t complete) const noexcept {
+      core->ring.publish_large(complete);
+      core->wake_writer();
+    }
+  };
 
   /// The claim has ended the writer's rest already; what is left is to tell it, and since when there is something.
   void wake_writer_from_rest() {

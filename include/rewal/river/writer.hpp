@@ -304,15 +304,13 @@ class Writer {
 
   /// `begins` says that these are the first bytes of the write.
   bool store(const RingSpan<std::byte>& bytes, bool begins) {
-    Bytes first = bytes.first;
     if (begins && file_end_ == 0 && bytes.size() > sector_bytes) {
       // A torn first write must not look like a foreign file: its first sector is there before anything else is.
-      const Bytes head = first.first((std::min)(first.size(), sector_bytes));
-      if (!store(head)) return false;
+      if (!store(bytes.part(0, sector_bytes), false)) return false;
       if (const Result<void> done = call([&] { return side_.storage.sync(); }); !done) return fail(done.error());
-      first = first.subspan(head.size());
+      return store(bytes.part(sector_bytes, bytes.size()), false);
     }
-    return store(first) && store(bytes.second);
+    return store(bytes.first) && store(bytes.second);
   }
 
   /// All of `bytes`, in as many writes as the storage makes of it.

@@ -27,8 +27,8 @@
 //   R6  claim: head.compare_exchange(seq_cst), which clears `asleep`, with R7 the consumer's fall_asleep:
 //       compare_exchange(seq_cst) from a head that equals the tail. One order: either the claim is first, and the
 //       consumer does not fall asleep, or the consumer is, and the claim finds `asleep` and owes the wake-up.
-//   R8  publish_large: large.store(release) with R9 the consumer's large.load(acquire); back by R3 and the clearing
-//       of `held` (seq_cst), which a later holder reads.
+//   R8  publish_large: large.store(release) with R9 the consumer's large.load(acquire): so many bytes of the frame are
+//       there. Back by R3 and the clearing of `held` (seq_cst), which a later holder reads.
 //
 // OVERDRAWN CLAIMS. Head values repeat after at least 4 laps of bytes, with equal low bits of LSN and frames. A
 // producer stalled between reading the head and swapping it for exactly such a period claims by a check that is out of
@@ -64,6 +64,13 @@ struct RingSpan {
   [[nodiscard]] std::size_t size() const noexcept { return first.size() + second.size(); }
   [[nodiscard]] Byte& operator[](std::size_t i) const noexcept {
     return i < first.size() ? first[i] : second[i - first.size()];
+  }
+  /// The bytes [from, to).
+  [[nodiscard]] RingSpan part(std::size_t from, std::size_t to) const noexcept {
+    const std::size_t in_first = first.size();
+    if (to <= in_first) return {first.subspan(from, to - from), {}};
+    if (from >= in_first) return {second.subspan(from - in_first, to - from), {}};
+    return {first.subspan(from), second.first(to - in_first)};
   }
   void copy_to(std::size_t from, std::span<std::byte> to) const noexcept {
     for (std::size_t i = 0; i < to.size(); ++i) to[i] = (*this)[from + i];
@@ -196,7 +203,10 @@ class Ring {
     large_size_ = claim.size;
     return large_bytes();
   }
-  void publish_large() noexcept { large_published_.store(true, std::memory_order_release); }  // R8, partner R9
+  /// The first `bytes` of the large frame are complete: the consumer may take them already. The last call says all.
+  void publish_large(std::size_t bytes) noexcept {
+    large_published_.store(bytes, std::memory_order_release);  // R8, partner R9
+  }
 
   // ---- the consumer ----------------------------------------------------------------------------------------------
 
@@ -229,9 +239,13 @@ class Ring {
     return run;
   }
 
-  /// The large frame, if one is next and published; else empty.
+  /// The large frame, if one is next and begun; else empty.
   [[nodiscard]] RingSpan<std::byte> gather_large() noexcept {
-    return large_published_.load(std::memory_order_acquire) ? large_bytes() : RingSpan<std::byte>{};  // R9, partner R8
+    return large_published() != 0 ? large_bytes() : RingSpan<std::byte>{};
+  }
+  /// How much of it is complete.
+  [[nodiscard]] std::size_t large_published() const noexcept {
+    return large_published_.load(std::memory_order_acquire);  // R9, partner R8
   }
 
   /// Gives back the place of a run that has been written, its LSNs ending before `next_lsn`.
@@ -239,7 +253,7 @@ class Ring {
 
   void consume_large(Lsn next_lsn) noexcept {
     large_rest_.reset();
-    large_published_.store(false, std::memory_order_relaxed);  // ordered before the next holder's use by R8's way back
+    large_published_.store(0, std::memory_order_relaxed);  // ordered before the next holder's use by R8's way back
     advance_tail(0, 1, next_lsn);
     release_hold();
   }
@@ -443,7 +457,7 @@ class Ring {
   alignas(cache_line_bytes) Atomic<Word> head_{0};           // by claimers; flags by holder, consumer and sealer
   Atomic<std::uint64_t> frames_claimed_{0};                  // by claimers, where the word does not count frames
   Atomic<Lsn> large_last_lsn_{0};                            // by the claimer of a large frame
-  Atomic<bool> large_published_{false};                      // by the holder, cleared by the consumer
+  Atomic<std::size_t> large_published_{0};                   // by the holder, cleared by the consumer
 
   alignas(cache_line_bytes) Atomic<Word> tail_{0};           // by the consumer
   Atomic<Lsn> next_lsn_{0};                                  // by the consumer: first LSN not consumed
