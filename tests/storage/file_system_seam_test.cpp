@@ -3,9 +3,13 @@
 // The order of FileStorage's system calls, and each of them failing in turn, seen through the seam beneath it.
 
 #include <algorithm>
+#include <atomic>
 #include <catch2/catch_test_macros.hpp>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <future>
 #include <memory>
 #include <rewal/bytes.hpp>
 #include <rewal/storage/file_storage.hpp>
@@ -14,6 +18,7 @@
 #include <string_view>
 #include <support/temp_dir.hpp>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -34,6 +39,8 @@ struct Watch {
   std::string always_failing;      // or its name
   int error = 5;                   // EIO
   std::size_t most_written = SIZE_MAX;
+  bool writes_before_failing = false;
+  std::function<void()> on_read = [] {};
 
   bool fails(const std::string& call) {
     calls.push_back(call);
@@ -66,10 +73,14 @@ struct WatchedFileSystem : detail::NativeFileSystem {
     return noted("size", [&] { return Base::size(file); });
   }
   Result<std::size_t> read_at(const File& file, std::span<std::byte> into, std::uint64_t offset) {
-    return noted("read", [&] { return Base::read_at(file, into, offset); });
+    return noted("read", [&] {
+      watch->on_read();
+      return Base::read_at(file, into, offset);
+    });
   }
   Result<std::size_t> write_at(const File& file, rewal::Bytes bytes, std::uint64_t offset) {
     bytes = bytes.first((std::min)(bytes.size(), watch->most_written));
+    if (watch->writes_before_failing) static_cast<void>(Base::write_at(file, bytes, offset));
     return noted("write", [&] { return Base::write_at(file, bytes, offset); });
   }
   Result<void> truncate(const File& file, std::uint64_t size) {
@@ -221,6 +232,49 @@ TEST_CASE("a failed write or truncation leaves the end where it was") {
   CHECK(storage.close());
   CHECK(home.calls() == Calls{"truncate", "unlock", "close"});  // part of the failed write might stand there
   CHECK(home.dir.read("log.wal") == "abc");
+}
+
+TEST_CASE("what a failed write left behind the end is never seen, whichever way the file grows or ends") {
+  Home home;
+  auto storage = home.open().value();
+  CHECK(storage.write(abc));
+  home.files.watch->writes_before_failing = true;
+  home.refuse("write");
+  CHECK_FALSE(storage.write(BytesArg("junk").bytes()));
+  REQUIRE(home.dir.read("log.wal") == "abcjunk");
+  std::byte buffer[10];
+  CHECK(storage.read_at(buffer, 0) == std::size_t{3});
+  SECTION("growing") {
+    CHECK(storage.truncate(5));
+    CHECK(home.dir.read("log.wal") == std::string_view("abc\0\0", 5));
+  }
+  SECTION("closing") {
+    CHECK(storage.close());
+    CHECK(home.dir.read("log.wal") == "abc");
+  }
+}
+
+TEST_CASE("close waits for a read in progress, so that no read meets a descriptor that is another file's by now") {
+  Home home;
+  auto storage = home.open().value();
+  CHECK(storage.write(abc));
+  std::promise<void> reading;
+  std::atomic<bool> read_done{false};
+  home.files.watch->on_read = [&] {
+    reading.set_value();
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    read_done = true;
+  };
+  Result<std::size_t> count = Errc::io;
+  std::thread reader([&] {
+    std::byte buffer[10];
+    count = storage.read_at(buffer, 0);
+  });
+  reading.get_future().wait();
+  CHECK(storage.close());
+  CHECK(read_done);
+  reader.join();
+  CHECK(count == std::size_t{3});
 }
 
 TEST_CASE("an interrupted write and a failed sync are told as they are, and not repeated") {
