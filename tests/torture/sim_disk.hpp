@@ -6,7 +6,9 @@
 //
 // WHAT A CRASH MAY LEAVE, each choice independent of all others:
 //   - of each 512-byte sector written since the last sync, any content that it has had since then, the durable one
-//     included: zeros where the file ended before, the old bytes where it was cut;
+//     included, which is zeros where the file ended before;
+//   - of each cut since the last sync, whether it happened: if not, the old bytes are back. A cut within a block of 4096
+//     bytes zeroes the rest of that block as a write does; what lies behind goes all at once, being metadata;
 //   - as the file's size, any that it has had since the last sync, and any multiple of 512 between the smallest and the
 //     largest of them; bytes that no sector brings are zeros;
 //   - of the names made, changed and removed since the directory was last synced, any subset. A rename is atomic.
@@ -46,17 +48,25 @@
 namespace rewal_torture {
 
 inline constexpr std::size_t sector_bytes = 512;
+inline constexpr std::size_t block_bytes = 4096;
 using Sector = std::array<std::byte, sector_bytes>;
 
 /// Files by name, as they stand on the disk after a crash.
 using Directory = std::map<std::string, Image>;
 
+/// What a sector held at some time. `cut` is the number of the cut that took it away, 0 if it was written.
+struct Version {
+  Sector content;
+  std::size_t cut = 0;
+};
+
 /// What the disk holds of one file, and what it may hold.
 struct DiskFile {
-  Image durable;                                          // sectors, zeros where none was ever written
+  Image durable;                                         // sectors, zeros where none was ever written
   std::uint64_t durable_size = 0;
-  std::map<std::size_t, std::vector<Sector>> unsynced;    // contents since the last sync, oldest first
-  std::vector<std::uint64_t> unsynced_sizes;              // sizes since the last sync, oldest first
+  std::map<std::size_t, std::vector<Version>> unsynced;  // contents since the last sync, oldest first
+  std::vector<std::uint64_t> unsynced_sizes;             // sizes since the last sync, oldest first
+  std::size_t unsynced_cuts = 0;                         // cuts since the last sync
 
   [[nodiscard]] Sector durable_sector(std::size_t number) const {
     Sector sector{};
@@ -109,6 +119,7 @@ class CrashImages {
   explicit CrashImages(const DiskState& state) : state_(state) {
     for (std::size_t i = 0; i < state.unsynced_names.size(); ++i) outcomes_.push_back(2);
     for (const auto& file : state.files) {
+      for (std::size_t i = 0; i < file.unsynced_cuts; ++i) outcomes_.push_back(2);
       sizes_.push_back(file.possible_sizes());
       outcomes_.push_back(sizes_.back().size());
       for (const auto& [number, contents] : file.unsynced) outcomes_.push_back(contents.size() + 1);
@@ -182,13 +193,20 @@ class CrashImages {
     std::vector<Image> contents;
     for (std::size_t i = 0; i < state_.files.size(); ++i) {
       const DiskFile& file = state_.files[i];
+      const std::size_t cuts = next;
+      const auto happened = [&](const Version& version) { return choice[cuts + version.cut - 1] == 1; };
+      next += file.unsynced_cuts;
       const auto size = static_cast<std::size_t>(sizes_[i][choice[next++]]);
       Image bytes = file.durable;
       bytes.resize((std::max)(bytes.size(), (size + sector_bytes - 1) / sector_bytes * sector_bytes));
       for (const auto& [number, versions] : file.unsynced) {
-        const std::size_t version = choice[next++];
+        std::size_t version = choice[next++];
+        for (std::size_t v = versions.size(); v > version; --v) {
+          if (versions[v - 1].cut != 0 && happened(versions[v - 1])) version = v;
+        }
+        while (version > 0 && versions[version - 1].cut != 0 && !happened(versions[version - 1])) --version;
         if (version == 0 || number * sector_bytes >= size) continue;
-        std::memcpy(bytes.data() + number * sector_bytes, versions[version - 1].data(), sector_bytes);
+        std::memcpy(bytes.data() + number * sector_bytes, versions[version - 1].content.data(), sector_bytes);
       }
       bytes.resize(size);
       contents.push_back(std::move(bytes));
@@ -317,7 +335,9 @@ class SimVolume {
       const std::uint64_t old_size = inode.size;
       std::memset(inode.bytes.get() + size, 0, static_cast<std::size_t>(old_size - size));
       resize(number, size);
-      note_sectors(number, size, old_size);
+      const std::uint64_t block_end = (size + block_bytes - 1) / block_bytes * block_bytes;
+      note_sectors(number, size, (std::min)(old_size, block_end));
+      note_sectors(number, block_end, old_size, ++disk_.files[number].unsynced_cuts);
     } else if (size > inode.size) {
       resize(number, size);
     }
@@ -334,9 +354,10 @@ class SimVolume {
     DiskFile& file = disk_.files[number];
     Random chance(loss_seed);
     for (const auto& [sector, contents] : file.unsynced) {
-      if (!refused || (loss_seed != 0 && chance.below(2) == 0)) file.put(sector, contents.back());
+      if (!refused || (loss_seed != 0 && chance.below(2) == 0)) file.put(sector, contents.back().content);
     }
     file.unsynced.clear();
+    file.unsynced_cuts = 0;
     if (refused) return refused;
     file.durable_size = inodes_[number]->size;
     file.unsynced_sizes.clear();
@@ -390,10 +411,10 @@ class SimVolume {
     }
     return content;
   }
-  void note_sectors(std::size_t number, std::uint64_t from, std::uint64_t to) {
+  void note_sectors(std::size_t number, std::uint64_t from, std::uint64_t to, std::size_t cut = 0) {
     auto& unsynced = disk_.files[number].unsynced;
     for (auto sector = static_cast<std::size_t>(from / sector_bytes); sector * sector_bytes < to; ++sector) {
-      unsynced[sector].push_back(cached_sector(number, sector));
+      unsynced[sector].push_back({cached_sector(number, sector), cut});
     }
   }
   /// How many of the first bytes the disk holds as the machine shows them.
@@ -406,10 +427,10 @@ class SimVolume {
       const auto sector = static_cast<std::size_t>(at / sector_bytes);
       const auto size = static_cast<std::size_t>((std::min<std::uint64_t>)(sector_bytes, end - at));
       const Sector cached = cached_sector(number, sector);
-      const auto differs = [&](const Sector& other) {
-        return std::memcmp(other.data(), cached.data(), size) != 0;
+      const auto differs = [&](const Version& other) {
+        return std::memcmp(other.content.data(), cached.data(), size) != 0;
       };
-      bool durable = !differs(file.durable_sector(sector));
+      bool durable = !differs({file.durable_sector(sector)});
       if (const auto found = file.unsynced.find(sector); found != file.unsynced.end()) {
         durable = durable && std::none_of(found->second.begin(), found->second.end(), differs);
       }

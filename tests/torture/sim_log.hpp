@@ -197,8 +197,11 @@ class SimLog {
         return open_again();
       }
       case 'c': {
-        static_cast<void>(wal_.close());  // success, also after an error
-        return open_again();
+        const auto closed = wal_.close();
+        if (closed) return open_again();
+        check("close", closed);
+        opened_ = false;  // and a shutdown would say that it is closed
+        return;
       }
       default: complain(std::string("no call is written ") + call);
     }
@@ -241,6 +244,12 @@ class SimLog {
     }
     if (*lsn != due) complain("append returned LSN " + std::to_string(*lsn) + " instead of " + std::to_string(due));
     if (durable) acknowledge(due);
+  }
+  /// The disk holds these events already, all of them durable; payloads made from now on are numbered from `made` on.
+  void adopt(std::vector<Appended> events, std::uint64_t made) {
+    made_ = made;
+    for (auto& event : events) history_.appended({{std::move(event.payload), std::move(event.meta)}}, event.lsn);
+    history_.acknowledged(history_.last());
   }
   void acknowledge(std::uint64_t lsn) {
     if (wal_.state() != rewal::State::init && wal_.durable_lsn() < lsn) complain("acknowledged beyond durable_lsn");

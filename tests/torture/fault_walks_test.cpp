@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: MIT
+//
+// G7 and G8: the k-th operation of a storage fails, is cut short, claims too much or blocks, for every k until none is
+// struck. The first error is final, told by every later call and with its errno; what was acknowledged stays readable.
+
+#include <catch2/catch_test_macros.hpp>
+#include <cerrno>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <torture/fault_store.hpp>
+#include <torture/sim_log.hpp>
+#include <vector>
+
+namespace {
+
+using namespace rewal_torture;
+using rewal::Errc;
+using rewal::MemoryStorage;
+using rewal::SyncMode;
+using Log = rewal::Wal<FaultStore<>>;
+
+constexpr unsigned write_path = writes | syncs | cuts | closes;
+constexpr unsigned read_path = reads | sizes | copies;
+
+/// Two whole events and half of a third, so that opening has something to cut.
+const Image& old_content() {
+  static const Image made = [] {
+    const MemoryStorage disk;
+    auto wal = rewal::Wal<>::open("old").storage(disk).build().value();
+    for (std::uint64_t i = 1; i <= 3; ++i) static_cast<void>(wal.append(bytes_of(made_bytes(i, 40))));
+    static_cast<void>(wal.shutdown());
+    const auto bytes = disk.bytes();
+    return Image(bytes.begin(), bytes.end() - 30);
+  }();
+  return made;
+}
+
+/// One run of a log on a storage with a plan, and everything that was wrong about it.
+class FaultRun {
+ public:
+  FaultRun(SyncMode mode, bool is_new, std::shared_ptr<FaultPlan> plan) : plan_(std::move(plan)), mode_(mode) {
+    if (is_new) return;
+    static_cast<void>(disk_.write(bytes_of(old_content())));
+    for (std::uint64_t i = 1; i <= 2; ++i) history_.appended({{made_bytes(i, 40), {}}}, i);
+    history_.acknowledged(2);
+  }
+
+  void run() {
+    const auto before = disk_.bytes();
+    const Image untouched(before.begin(), before.end());
+    auto opened = rewal::Wal<>::open("log").sync_mode(mode_).storage(FaultStore<>(disk_, plan_)).build();
+    if (opened) {
+      wal_ = std::move(*opened);
+      work();
+    } else {
+      expect(plan_->struck(), "build failed of itself");
+      first_ = opened.error();
+    }
+    expect(!plan_->struck() || first_ || harmless_, "nobody was told");
+    wal_ = Log();
+    plan_->end();
+    reopen();
+  }
+
+  [[nodiscard]] const std::string& wrong() const { return wrong_; }
+  [[nodiscard]] const std::optional<rewal::Error>& first_error() const { return first_; }
+  /// The fault is one that the log has to get over.
+  void is_harmless() { harmless_ = true; }
+
+ private:
+  void work() {
+    append({{made_bytes(11, 10), {}}}, false);
+    flush();
+    append({{made_bytes(12, 20), made_bytes(13, 3)}}, true);
+    append({{made_bytes(14, 5), {}}, {made_bytes(15, 0), {}}, {made_bytes(16, 25), {}}}, false);
+    told("sync", wal_.sync());
+    flush();
+    const auto written = wal_.last_lsn();
+    if (told("sync", wal_.sync())) history_.acknowledged(written);
+    append({{made_bytes(17, 600), {}}}, false);  // larger than a sector
+    if (const auto last = history_.last(); told_beyond_durable("wait_durable", last)) history_.acknowledged(last);
+    append({{made_bytes(18, 8), {}}, {made_bytes(19, 9), {}}}, true);
+    read();
+    const auto durable = wal_.durable_lsn();
+    expect(wal_.wait_durable(durable).has_value(), "wait_durable of what is durable failed");
+    append({{made_bytes(20, 7), {}}}, false);
+    const bool ended = told("shutdown", wal_.shutdown());
+    told("shutdown again", wal_.shutdown());
+    if (ended) history_.acknowledged(history_.last());
+    expect(wal_.state() == rewal::State::closed, "shutdown left the log open");
+    expect(wal_.close().has_value(), "close after shutdown failed");
+    if (first_ && first_from_log_) expect(wal_.durable_lsn() == durable_at_first_, "durable_lsn moved after an error");
+  }
+
+  void append(std::vector<std::pair<Image, Image>> records, bool durable) {
+    auto batch = rewal::Batch::with_capacity(records.size());
+    for (const auto& [payload, meta] : records) batch.add_with_meta(bytes_of(payload), bytes_of(meta));
+    const auto due = history_.last() + records.size();
+    const bool refused_before = first_.has_value();
+    const auto lsn = durable ? wal_.append_batch_durable(batch) : wal_.append_batch(batch);
+    const bool done = told("append", lsn);
+    if (done) expect(*lsn == due, "an append returned another LSN");
+    if (done || (durable && !refused_before)) history_.appended(std::move(records), due);
+    if (done && durable) history_.acknowledged(due);
+  }
+  void flush() {
+    const auto last = history_.last();
+    if (!told("flush", wal_.flush())) return;
+    expect(wal_.last_lsn() >= last, "flush returned too early");
+    if (mode_.kind() == SyncMode::Kind::batch) history_.acknowledged(last);
+  }
+  bool told_beyond_durable(const char* call, rewal::Lsn lsn) {
+    const bool durable_already = lsn <= wal_.durable_lsn();
+    const auto done = wal_.wait_durable(lsn);
+    return durable_already ? done.has_value() : told(call, done);
+  }
+
+  template <class R>
+  bool told(const char* call, const R& result) {
+    if (result) {
+      expect(!first_, std::string(call) + " succeeded after an error");
+      return true;
+    }
+    if (!first_) {
+      first_ = result.error();
+      first_from_log_ = true;
+      durable_at_first_ = wal_.durable_lsn();
+      expect(plan_->struck(), std::string(call) + " failed of itself: " + result.error().message());
+    } else {
+      expect(result.error().code() == first_->code() && result.error().system() == first_->system(),
+             std::string(call) + " reported another error than the first: " + result.error().message());
+    }
+    return false;
+  }
+
+  /// Reading works, error or not, and shows what was written.
+  void read() {
+    const auto last = wal_.last_lsn();
+    const auto events = read_back(wal_);
+    if (!events) return expect(false, "reading failed: " + events.error().message());
+    expect(events->size() == last, "reading did not show what was written");
+    for (std::size_t i = 0; i < events->size() && i < history_.events().size(); ++i) {
+      expect((*events)[i] == history_.events()[i], "reading showed another event");
+    }
+  }
+
+  /// Everything acknowledged is there, nothing else than was appended, and the log goes on.
+  void reopen() {
+    for (int round = 0; round < 2; ++round) {
+      auto opened = rewal::Wal<>::open("log").storage(disk_).build();
+      if (!opened) return expect(false, "reopening failed: " + opened.error().message());
+      const auto events = read_back(*opened);
+      if (!events) return expect(false, "reading after reopening failed");
+      if (const auto wrong = history_.judge(*events); !wrong.empty()) return expect(false, "reopened: " + wrong);
+      history_.reopened(events->size());
+      const auto lsn = opened->append_durable("one more");
+      const std::string text = "one more";
+      const auto* data = reinterpret_cast<const std::byte*>(text.data());
+      history_.appended({{Image(data, data + text.size()), {}}}, history_.last() + 1);
+      history_.acknowledged(history_.last());
+      expect(lsn == history_.last(), "going on failed");
+      expect(opened->shutdown().has_value(), "shutting down failed");
+    }
+  }
+
+  void expect(bool right, const std::string& what) {
+    if (!right && wrong_.empty()) wrong_ = what;
+  }
+
+  std::shared_ptr<FaultPlan> plan_;
+  SyncMode mode_;
+  MemoryStorage disk_;
+  Log wal_;
+  History history_;
+  std::optional<rewal::Error> first_;
+  bool first_from_log_ = false;
+  bool harmless_ = false;
+  rewal::Lsn durable_at_first_ = 0;
+  std::string wrong_;
+};
+
+struct Walk {
+  std::uint64_t runs = 0;
+  std::uint64_t failures = 0;
+  std::uint64_t clean = 0;
+  std::uint64_t violations = 0;
+  std::string first;
+};
+
+enum class Expected : std::uint8_t { error, errno_told, nothing, either };
+
+/// All k for one fault; returns when one k is no longer reached.
+void walk(SyncMode mode, bool is_new, unsigned counted, Fault fault, Expected expected, const std::string& name, Walk& walk) {
+  for (std::uint64_t k = 1;; ++k) {
+    const auto plan = std::make_shared<FaultPlan>(k, counted, fault);
+    FaultRun run(mode, is_new, plan);
+    if (expected == Expected::nothing || expected == Expected::either) run.is_harmless();
+    run.run();
+    ++walk.runs;
+    std::string wrong = run.wrong();
+    if (run.first_error()) {
+      ++walk.failures;
+      if (wrong.empty() && expected == Expected::nothing) wrong = "failed: " + run.first_error()->message();
+      if (wrong.empty() && fault.error != 0 && run.first_error()->system().value() != fault.error) wrong = "another errno";
+      if (wrong.empty() && expected == Expected::error && run.first_error()->code() != Errc::short_write) {
+        wrong = "not a short write";
+      }
+    } else {
+      ++walk.clean;
+    }
+    if (!wrong.empty() && walk.violations++ == 0) walk.first = wrong + ", k = " + std::to_string(k) + ", " + name;
+    if (!plan->struck()) break;
+  }
+}
+
+const std::vector<SyncMode> modes{SyncMode::never, SyncMode::batch, SyncMode::interval(std::chrono::milliseconds(1))};
+
+template <class F>
+void each_log(F f) {
+  for (const SyncMode mode : modes) {
+    for (const bool is_new : {true, false}) f(mode, is_new);
+  }
+}
+
+void tell(Row& row, const Walk& walk) {
+  row.count = walk.runs;
+  row.violations = walk.violations;
+  row.note("failures", walk.failures);
+  row.note("clean_runs", walk.clean);
+  CHECK(walk.first == "");
+  CHECK(walk.clean > 0);
+}
+
+}  // namespace
+
+TEST_CASE("after the first error every later call reports it with its errno, and nothing acknowledged is lost") {
+  Row row("G7", "k-th operation fails, 5 errnos, once and for ever", "runs");
+  Walk walked;
+  each_log([&](SyncMode mode, bool is_new) {
+    for (const int error : {EIO, ENOSPC, EDQUOT, EAGAIN}) {
+      for (const bool for_ever : {false, true}) {
+        walk(mode, is_new, write_path, {.error = error, .for_ever = for_ever}, Expected::errno_told, std::to_string(error), walked);
+      }
+    }
+    walk(mode, is_new, syncs | cuts | closes, {.error = EINTR}, Expected::errno_told, "EINTR", walked);
+    walk(mode, is_new, write_path, {.error = EINTR, .for_ever = true}, Expected::errno_told, "EINTR for ever", walked);
+  });
+  CHECK(walked.failures > 0);
+  tell(row, walked);
+}
+
+TEST_CASE("a write that is interrupted once, or takes less than it was given, is continued") {
+  Row row("G8", "k-th write short by every length, or interrupted", "runs");
+  Walk walked;
+  each_log([&](SyncMode mode, bool is_new) {
+    walk(mode, is_new, writes, {.error = EINTR}, Expected::nothing, "EINTR", walked);
+    for (const bool for_ever : {false, true}) {
+      for (std::size_t takes = 1; takes < 700; takes += (takes < 130 ? 1 : 61) * (takes < 8 ? 1 : thinning)) {
+        walk(mode, is_new, writes, {.takes = takes, .for_ever = for_ever}, Expected::nothing,
+             "takes " + std::to_string(takes), walked);
+      }
+    }
+  });
+  CHECK(walked.failures == 0);
+  tell(row, walked);
+}
+
+TEST_CASE("a write that takes nothing or claims too much is a short write, and final") {
+  Row row("G7", "k-th write takes 0 bytes or claims too many", "runs");
+  Walk walked;
+  each_log([&](SyncMode mode, bool is_new) {
+    for (const bool for_ever : {false, true}) {
+      walk(mode, is_new, writes, {.takes = 0, .for_ever = for_ever}, Expected::error, "0 bytes", walked);
+      walk(mode, is_new, writes, {.claims_more = true, .for_ever = for_ever}, Expected::error, "too many", walked);
+    }
+  });
+  CHECK(walked.failures > 0);
+  tell(row, walked);
+}
+
+TEST_CASE("a read that fails is told, changes nothing, and ends no log early") {
+  Row row("G7", "k-th read fails while opening, replaying and iterating", "runs");
+  Walk walked;
+  const auto attempt = [&](const std::shared_ptr<FaultPlan>& plan, bool short_only) {
+    MemoryStorage disk;
+    static_cast<void>(disk.write(bytes_of(old_content())));
+    ++walked.runs;
+    const auto fail = [&](const std::string& what) {
+      if (walked.violations++ == 0) walked.first = what + ", operation " + std::to_string(plan->operations());
+    };
+    bool told = false;
+    const auto expect_told = [&](const rewal::Error& error) {
+      told = true;
+      if (short_only) return fail("a short read was an error: " + error.message());
+      if (error.system().value() != plan->fault().error) fail("another errno: " + error.message());
+    };
+    auto opened = rewal::Wal<>::open("log").storage(FaultStore<>(disk, plan)).build();
+    if (!opened) {
+      expect_told(opened.error());
+      const auto bytes = disk.bytes();
+      if (Image(bytes.begin(), bytes.end()) != old_content()) fail("a build that failed to read changed the file");
+    } else {
+      if (opened->last_lsn() != 2) fail("opening lost events");
+      const auto events = read_back(*opened);
+      if (!events) {
+        expect_told(events.error());
+      } else if (events->size() != 2) {
+        fail("a replay ended early");
+      }
+      auto it = opened->iterator();
+      std::uint64_t seen = 0;
+      for (const auto& event : it.value()) {
+        if (event) {
+          ++seen;
+        } else {
+          expect_told(event.error());
+        }
+      }
+      if (seen != 2 && !told) fail("an iteration ended early");
+      const auto lsn = opened->append_durable("x");
+      if (lsn != rewal::Lsn{3}) fail("a failed read ended the log");
+      if (!opened->shutdown()) fail("a failed read spoilt the shutdown");
+    }
+    told ? ++walked.failures : ++walked.clean;
+    if (plan->struck() && !told && !short_only && plan->fault().error != EINTR) fail("nobody was told");
+  };
+  for (const int error : {EIO, ENOSPC, EDQUOT, EAGAIN}) {
+    for (const bool for_ever : {false, true}) {
+      for (std::uint64_t k = 1;; ++k) {
+        const auto plan = std::make_shared<FaultPlan>(k, read_path, Fault{.error = error, .for_ever = for_ever});
+        attempt(plan, false);
+        if (!plan->struck()) break;
+      }
+    }
+  }
+  for (std::size_t takes = 1; takes < 120; takes += 7) {
+    attempt(std::make_shared<FaultPlan>(1, reads, Fault{.takes = takes, .for_ever = true}), true);
+  }
+  attempt(std::make_shared<FaultPlan>(1, reads, Fault{.error = EINTR}), true);
+  CHECK(walked.failures > 0);
+  tell(row, walked);
+}
+
+TEST_CASE("an operation that blocks holds up only those who need it, and a shutdown with a limit comes back") {
+  Row row("G7", "k-th operation blocks, then goes on", "runs");
+  for (const SyncMode mode : modes) {
+    for (std::uint64_t k = 1;; ++k) {
+      const MemoryStorage disk;
+      const auto plan = std::make_shared<FaultPlan>(k, writes | syncs, Fault{.blocks = true});
+      bool blocked = false;
+      {
+        // build() fsyncs: it is let through.
+        if (k == 1) plan->release();
+        auto wal = rewal::Wal<>::open("log").sync_mode(mode).storage(FaultStore<>(disk, plan)).build().value();
+        std::thread worker([&] {
+          static_cast<void>(wal.append_durable("one"));
+          static_cast<void>(wal.append("two"));
+          static_cast<void>(wal.flush());
+          static_cast<void>(wal.sync());
+          static_cast<void>(wal.append("three"));
+        });
+        for (int i = 0; i < 20 && !plan->struck(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        blocked = plan->struck() && k > 1;
+        if (blocked) {
+          const auto ended = wal.shutdown(std::chrono::milliseconds(5));
+          if (ended || ended.error().system() != std::errc::timed_out) ++row.violations;
+        }
+        plan->release();
+        worker.join();
+        if (!wal.shutdown()) ++row.violations;
+      }
+      ++row.count;
+      if (!decode_file(disk.bytes()).events.empty() && decode_file(disk.bytes()).end != disk.bytes().size()) ++row.violations;
+      if (!plan->struck()) break;
+      REQUIRE(k < 100);
+    }
+  }
+  CHECK(row.violations == 0);
+}
