@@ -15,6 +15,7 @@
 #include <catch2/reporters/catch_reporter_registrars.hpp>
 #include <chrono>
 #include <condition_variable>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -101,10 +102,16 @@ template <class F>
   return true;
 }
 
-/// A call that runs on a thread of its own.
+/// A call that runs on a thread of its own, and has begun when this returns.
 template <class F>
 [[nodiscard]] auto in_background(F f) {
-  return std::async(std::launch::async, std::move(f));
+  std::promise<void> begun;
+  auto call = std::async(std::launch::async, [&begun, f = std::move(f)]() mutable {
+    begun.set_value();
+    return f();
+  });
+  begun.get_future().wait();
+  return call;
 }
 
 template <class T>
@@ -240,6 +247,7 @@ class Watchdog : public Catch::EventListenerBase {
       std::fprintf(stderr, "\nwatchdog: \"%s\" hangs: not over after %lld s\n", name.c_str(),
                    static_cast<long long>(limit.count()));
       std::fflush(stderr);
+      std::signal(SIGABRT, SIG_DFL);  // Catch2's handler would end the test case, and so wait for this thread
       std::abort();
     });
   }

@@ -55,10 +55,11 @@ struct Fault {
   static constexpr std::uint64_t for_ever = std::numeric_limits<std::uint64_t>::max();
 
   Op op;
-  std::uint64_t first;                 // the first call concerned, counted from 1 when the fault is set
-  std::uint64_t count = 1;             // how many calls in a row
+  std::uint64_t first;                   // the first call concerned, counted from 1 when the fault is set
+  std::uint64_t count = 1;               // how many calls in a row
   std::optional<rewal::Error> error{};   // what they return
   std::uint64_t most_bytes = for_ever;  // else: how many bytes a write takes of those it is given
+  std::optional<std::uint64_t> claim{};  // and how many it says it took, where that is a lie
 };
 
 class RecordingStorage {
@@ -79,6 +80,7 @@ class RecordingStorage {
     const auto taken = bytes.first(static_cast<std::size_t>(operation.taken));
     tape_->content.insert(tape_->content.end(), taken.begin(), taken.end());
     tape_->operations.push_back(operation);
+    if (fault != nullptr && fault->claim) return static_cast<std::size_t>(*fault->claim);
     return taken.size();
   }
   rewal::Result<void> sync() {
