@@ -381,9 +381,12 @@ class Ring {
                               : used.bytes + bytes <= capacity_bytes_ && used.frames < capacity_frames_;
       const bool lsns = behind < last_carefree_lsn_ || lsns_left(layout_.full_lsn(head, behind), records);
       if (REWAL_UNLIKELY(!room || !lsns)) {
-        // An old head with a newer tail looks full when it is not: the verdict counts for the current head only.
+        // An old head with a newer tail looks full when it is not, and so does an old tail with a newer head: the
+        // verdict counts for the current head only, and for a tail at least as new as those who claimed up to it saw.
         const Word now = head_.load(std::memory_order_seq_cst);
-        if (now == head) return refused(room ? Refusal::lsns_exhausted : Refusal::full);
+        if (now == head && tail_.load(std::memory_order_acquire) == tail) {
+          return refused(room ? Refusal::lsns_exhausted : Refusal::full);
+        }
         head = now;
         continue;
       }
@@ -415,11 +418,14 @@ class Ring {
     do {
       const std::uint64_t consumed = frames_consumed_.load(std::memory_order_acquire);
       if (claimed >= consumed && claimed - consumed >= capacity_frames_) {
-        if (frames_claimed_.load(std::memory_order_seq_cst) == claimed) return false;
-        claimed = frames_claimed_.load(std::memory_order_relaxed);
+        // As in claim_word(): the count is current, and `consumed` as new as those who were counted in saw it.
+        const std::uint64_t now = frames_claimed_.load(std::memory_order_seq_cst);
+        if (now == claimed && frames_consumed_.load(std::memory_order_acquire) == consumed) return false;
+        claimed = now;
         continue;
       }
-    } while (!frames_claimed_.compare_exchange_weak(claimed, claimed + 1, std::memory_order_relaxed));
+    } while (!frames_claimed_.compare_exchange_weak(claimed, claimed + 1, std::memory_order_release,
+                                                    std::memory_order_relaxed));
     return true;
   }
 
