@@ -146,7 +146,6 @@ struct Checked {
 
 /// Rule 5: whether `region` is exactly `count` records. Reserves nothing and looks at nothing past the region.
 [[nodiscard]] inline bool holds_records(Bytes region, std::uint32_t count) noexcept {
-  if (count > region.size() / record_header_bytes) return false;
   const std::byte* at = region.data();
   std::size_t left = region.size();
   for (std::uint32_t i = 0; i < count; ++i) {

@@ -49,9 +49,12 @@ class EventReader {
  public:
   /// Takes the snapshot. `side` must not be null. May allocate and call the storage's `map`.
   EventReader(std::shared_ptr<ReadSide<S, C>> side, Lsn from)
-      : side_(std::move(side)), from_(from), cursor_(open_cursor(*side_, from)) {}
+      : side_(std::move(side)), reading_(side_.get()), from_(from), cursor_(open_cursor(*side_, from)) {}
 
-  EventReader(EventReader&&) noexcept = default;
+  EventReader(EventReader&& other) noexcept
+      : side_(std::move(other.side_)), reading_(std::exchange(other.reading_, nullptr)), from_(other.from_),
+        cursor_(std::move(other.cursor_)), record_(other.record_), records_left_(other.records_left_), lsn_(other.lsn_),
+        inflated_(std::move(other.inflated_)), error_(other.error_) {}
   EventReader& operator=(EventReader&& other) noexcept {
     if (this == &other) return *this;
     std::destroy_at(this);  // as the destructor does: what reads goes before what it reads from
@@ -61,8 +64,8 @@ class EventReader {
 
   /// Steps to the next event. Damage is `corrupted` with its offset, and the same again each time; a closed log, or a
   /// closed or moved-from reader, is `closed`.
-  [[nodiscard]] Read next(BorrowedEvent& event) noexcept {
-    if (REWAL_UNLIKELY(!usable())) return Read::failed;
+  [[nodiscard]] REWAL_INLINE Read next(BorrowedEvent& event) noexcept {
+    if (REWAL_UNLIKELY(reading_ == nullptr || is_closed())) return refuse();
     for (;;) {
       if (records_left_ == 0) {
         const Read read = next_frame();
@@ -81,6 +84,7 @@ class EventReader {
 
   /// Ends the reading with an error that is returned from now on.
   Read fail(const Error& error) noexcept {
+    reading_ = nullptr;
     records_left_ = 0;
     error_ = error;
     return Read::failed;
@@ -90,10 +94,11 @@ class EventReader {
   [[nodiscard]] const std::optional<Error>& error() const noexcept { return error_; }
 
   /// Whether a storage or compressor that this reader calls is calling back.
-  [[nodiscard]] bool busy() const noexcept { return busy_; }
+  [[nodiscard]] bool busy() const noexcept { return inflating_ || cursor_.source().busy(); }
 
   /// Lets go of everything it holds; next() is `closed` from now on. Requires that it is not busy().
   void close() noexcept {
+    reading_ = nullptr;
     records_left_ = 0;
     cursor_.source().release();
     inflated_ = {};
@@ -116,36 +121,37 @@ class EventReader {
     return {Source<S>(side.storage, &side, end), (std::min)(begin, end)};
   }
 
-  /// Whether reading may go on; where not, error_ says why.
-  [[nodiscard]] bool usable() noexcept {
-    if (REWAL_LIKELY(side_ != nullptr && !error_ && !is_closed())) return true;
-    if (side_ != nullptr && error_) return false;
+  [[nodiscard]] bool is_closed() const noexcept { return reading_->closed.load(std::memory_order_acquire); }  // E2
+
+  /// There is nothing to read any more: the error that was met, as long as the log is open, else closed.
+  REWAL_NOINLINE Read refuse() noexcept {
+    if (reading_ == nullptr && side_ != nullptr) return Read::failed;
     close();
     error_ = Error(Errc::closed);
-    return false;
+    return Read::failed;
   }
 
-  [[nodiscard]] bool is_closed() const noexcept { return side_->closed.load(std::memory_order_acquire); }  // E2
-
   /// Steps to the next frame that holds an event of ours.
-  [[nodiscard]] Read next_frame() noexcept {
-    if (busy_) return fail(Errc::invalid_state);
+  [[nodiscard]] REWAL_NOINLINE Read next_frame() noexcept {
+    if constexpr (has_compressor<C>) {
+      if (inflating_) return fail(Errc::invalid_state);
+    }
     for (;;) {
-      busy_ = true;
       const Walk walk = cursor_.next();
-      busy_ = false;
-      if (REWAL_LIKELY(walk == Walk::frame)) {
-        const format::Header header = cursor_.header();
-        if (header.last_lsn() < from_) continue;
-        return begin_records(header, cursor_.region());
-      }
-      if (walk == Walk::end) return Read::end;
-      if (walk == Walk::bad) return fail(damage_at(cursor_.offset(), cursor_.validity()));
-      return fail_unless_closed(cursor_.error());
+      if (REWAL_UNLIKELY(walk != Walk::frame)) return no_frame(walk);
+      const format::Header header = cursor_.header();
+      if (header.last_lsn() >= from_) return begin_records(header, cursor_.region());
     }
   }
 
-  [[nodiscard]] Read begin_records(const format::Header& header, Bytes region) noexcept {
+  [[nodiscard]] REWAL_NOINLINE Read no_frame(Walk walk) noexcept {
+    if (walk == Walk::end) return Read::end;
+    if (walk == Walk::bad) return fail(damage_at(cursor_.offset(), cursor_.validity()));
+    // A read that runs into close() fails in whatever way the storage likes.
+    return reading_ == nullptr || !is_closed() ? fail(cursor_.error()) : refuse();
+  }
+
+  [[nodiscard]] REWAL_INLINE Read begin_records(const format::Header& header, Bytes region) noexcept {
     if (REWAL_UNLIKELY(header.compressed())) {
       if (inflate(header, region) == Read::failed) return Read::failed;
       region = inflated_;
@@ -156,7 +162,7 @@ class EventReader {
     return Read::event;
   }
 
-  [[nodiscard]] Read inflate(const format::Header& header, Bytes region) noexcept {
+  [[nodiscard]] REWAL_NOINLINE Read inflate(const format::Header& header, Bytes region) noexcept {
     const auto failed = [&](const Error& error) {
       return fail(error.at_offset(cursor_.offset()).at_lsn((std::max)(header.first_lsn, from_)));
     };
@@ -165,12 +171,12 @@ class EventReader {
     } else {
       if (inflated_.capacity() > kept_buffer_bytes) inflated_ = {};
       inflated_.clear();
-      busy_ = true;
+      inflating_ = true;
       const Result<void> done = [&]() -> Result<void> {
         const PolicyScope scope(side_.get());
         return decompress_guarded(side_->compressor, region, inflated_, side_->max_frame_bytes);
       }();
-      busy_ = false;
+      inflating_ = false;
       if (!done) return failed(done.error());
       if (!format::holds_records(inflated_, header.count)) {
         return failed({Errc::corrupted, "a frame decompressed to something else than its records: "
@@ -180,21 +186,15 @@ class EventReader {
     }
   }
 
-  /// A read that runs into close() fails in whatever way the storage likes.
-  [[nodiscard]] Read fail_unless_closed(const Error& error) noexcept {
-    if (!is_closed()) return fail(error);
-    close();
-    return fail(Errc::closed);
-  }
-
   std::shared_ptr<ReadSide<S, C>> side_;  // null once closed; outlives what reads from it
+  const ReadSide<S, C>* reading_;         // the same, null once there is an error to return instead
   Lsn from_;
   FrameCursor<S> cursor_;
 
   const std::byte* record_ = nullptr;  // the next record of the current frame,
   std::uint32_t records_left_ = 0;     // how many there are from it on,
   Lsn lsn_ = 0;                        // and its LSN
-  bool busy_ = false;                  // a policy is being called; it must not call us
+  bool inflating_ = false;             // the compressor is being called; it must not call us
 
   std::vector<std::byte> inflated_;  // the records of the current frame, where it is compressed
   std::optional<Error> error_;

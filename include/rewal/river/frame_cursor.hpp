@@ -64,6 +64,7 @@ class FrameCursor {
   [[nodiscard]] Bytes region() const noexcept { return format::region_of(frame_, header()); }
   [[nodiscard]] const Error& error() const noexcept { return source_.error(); }
   [[nodiscard]] Source<S>& source() noexcept { return source_; }
+  [[nodiscard]] const Source<S>& source() const noexcept { return source_; }
 
  private:
   REWAL_NOINLINE Walk too_short(std::uint64_t left) noexcept { return left == 0 ? Walk::end : bad(format::Validity::torn); }
@@ -78,10 +79,14 @@ class FrameCursor {
 #if REWAL_GNU
     constexpr std::size_t ahead = 4096;
     constexpr std::size_t most = 1024;
-    constexpr std::size_t line = 64;
-    const std::size_t span = (std::min)(size, most);
-    if (bytes.size() < ahead + span) return;
-    for (std::size_t i = 0; i < span; i += line) __builtin_prefetch(bytes.data() + ahead + i);
+    constexpr std::size_t step = 128;  // lines come in pairs
+    if (bytes.size() < ahead + most) return;
+    const std::byte* at = bytes.data() + ahead;
+    const std::byte* const end = at + (std::min)(size, most);
+    do {
+      __builtin_prefetch(at);
+      at += step;
+    } while (at < end);
 #endif
   }
 

@@ -36,8 +36,8 @@ class Iterator {
   /// The next event as a view, or none at the end. The view is valid until the next call of any `next`, of `close`, or
   /// the end of the iterator. Damage is `corrupted` with its offset, and the same error again on each later call.
   Result<std::optional<BorrowedEvent>> next_borrowed() noexcept {
-    Result<std::optional<BorrowedEvent>> result{std::optional<BorrowedEvent>(std::in_place)};
-    const Read read = reader_.next(**result);
+    Result<std::optional<BorrowedEvent>> result;
+    const Read read = reader_.next(result->emplace());
     if (REWAL_LIKELY(read == Read::event)) return result;
     if (read == Read::end) return std::optional<BorrowedEvent>();
     return *reader_.error();

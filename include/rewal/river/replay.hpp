@@ -45,38 +45,37 @@ template <class S, class C, ReplayFunction F>
   using Returned = std::remove_cvref_t<std::invoke_result_t<F&, ReplayArgument<F>>>;
   static_assert(std::is_void_v<Returned> || std::is_same_v<Returned, bool> || std::is_same_v<Returned, Result<void>>,
                 "a replay function returns void, bool (false stops) or rewal::Result<void> (an error stops)");
-  const auto call = [&f](auto&& argument) -> decltype(auto) {
-    return std::invoke(f, static_cast<ReplayArgument<F>>(argument));
-  };
   EventReader<S, C> reader(std::move(side), from);
   BorrowedEvent event;
   std::uint64_t handed = 0;
-  const auto hand_over = [&](auto&& argument) -> Result<bool> {
+  std::optional<Error> refused;  // by f
+  const auto hand_over = [&](auto&& argument) -> bool {
     ++handed;
+    auto call = [&]() -> decltype(auto) { return std::invoke(f, std::forward<decltype(argument)>(argument)); };
     if constexpr (std::is_void_v<Returned>) {
-      call(argument);
+      call();
       return true;
     } else if constexpr (std::is_same_v<Returned, bool>) {
-      return static_cast<bool>(call(argument));
+      return call();
     } else {
-      const Result<void> done = call(argument);
-      return done ? Result<bool>(true) : Result<bool>(done.error());
+      const Result<void> done = call();
+      if (!done) refused = done.error();
+      return done.has_value();
     }
   };
   for (;;) {
     const Read read = reader.next(event);
-    if (read == Read::end) return handed;
-    if (read == Read::failed) return *reader.error();
-    Result<bool> go_on = true;
+    if (REWAL_UNLIKELY(read == Read::end)) return handed;
+    if (REWAL_UNLIKELY(read == Read::failed)) return *reader.error();
+    bool go_on = true;
     if constexpr (std::is_same_v<ReplayArgument<F>, Event&&>) {
       std::optional<Event> owned = own(event);
       if (!owned) return not_enough_memory().at_offset(event.offset).at_lsn(event.lsn);
-      go_on = hand_over(*owned);
+      go_on = hand_over(std::move(*owned));
     } else {
-      go_on = hand_over(event);
+      go_on = hand_over(std::as_const(event));
     }
-    if (!go_on) return go_on.error();
-    if (!*go_on) return handed;
+    if (!go_on) return refused ? Result<std::uint64_t>(*refused) : Result<std::uint64_t>(handed);
   }
 }
 

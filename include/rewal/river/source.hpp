@@ -66,6 +66,9 @@ class Source {
   }
 
   [[nodiscard]] bool failed() const noexcept { return error_.has_value(); }
+  /// Whether the storage that it reads is calling back.
+  [[nodiscard]] bool busy() const noexcept { return busy_; }
+  /// Why at() failed.
   /// Why at() failed.
   [[nodiscard]] const Error& error() const noexcept { return *error_; }
 
@@ -79,6 +82,7 @@ class Source {
 
  private:
   REWAL_NOINLINE Bytes load(std::uint64_t offset, std::uint64_t least) noexcept {
+    if (busy_) return fail(Errc::invalid_state);
     const std::uint64_t wanted = (std::max)(least, (std::min<std::uint64_t>)(chunk_bytes_, end_ - offset));
     if (wanted > SIZE_MAX / 2) return fail(not_enough_memory());
     const auto bytes = static_cast<std::size_t>(wanted);
@@ -86,7 +90,12 @@ class Source {
     const std::size_t kept =
         skip < loaded_.size() ? (std::min)(bytes, loaded_.size() - static_cast<std::size_t>(skip)) : 0;
     const std::byte* const kept_from = kept > 0 ? loaded_.data() + skip : nullptr;
-    if (!make_room(bytes, kept_from, kept) || !fill(offset, kept, bytes)) return {};
+    if (!make_room(bytes, kept_from, kept)) return {};
+    loaded_ = {};  // nothing is at hand for a storage that calls back
+    busy_ = true;
+    const bool filled = fill(offset, kept, bytes);
+    busy_ = false;
+    if (!filled) return {};
     loaded_at_ = offset;
     loaded_ = {buffer_.get(), bytes};
     return loaded_;
@@ -151,6 +160,7 @@ class Source {
   std::shared_ptr<const void> mapping_;
   std::unique_ptr<std::byte[]> buffer_;
   std::size_t buffer_bytes_ = 0;
+  bool busy_ = false;
   std::optional<Error> error_;
 };
 
