@@ -111,7 +111,8 @@ TEST_CASE("an fsync that fails is never turned into an acknowledgement") {
 TEST_CASE("any other operation of the file that fails is told, and loses nothing acknowledged") {
   Walked walked;
   for (const auto& workload : workloads) {
-    for (const OpKind kind : {OpKind::create, OpKind::write, OpKind::truncate, OpKind::allocate, OpKind::sync_directory}) {
+    for (const OpKind kind :
+         {OpKind::create, OpKind::write, OpKind::truncate, OpKind::allocate, OpKind::sync_directory}) {
       for (const int error : {EIO, ENOSPC}) {
         for (const bool for_ever : {false, true}) {
           std::uint64_t k = 1;

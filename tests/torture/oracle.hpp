@@ -67,7 +67,8 @@ inline std::optional<DecodedFrame> decode_frame(View file, std::size_t at) {
   if (number_at(rest, 0, 4) != 0x4C415745 || number_at(rest, 4, 2) != 2) return std::nullopt;
   const std::uint64_t flags = number_at(rest, 6, 2);
   const std::uint64_t count = number_at(rest, 8, 4);
-  DecodedFrame frame{at, static_cast<std::size_t>(number_at(rest, 20, 4)), number_at(rest, 12, 8), (flags & 2) != 0, {}};
+  DecodedFrame frame{
+      at, static_cast<std::size_t>(number_at(rest, 20, 4)), number_at(rest, 12, 8), (flags & 2) != 0, {}};
   if ((flags & ~std::uint64_t{2}) != 0 || count == 0 || frame.first_lsn == 0) return std::nullopt;
   if (frame.size < 28 || frame.size > rest.size()) return std::nullopt;
   if (oracle_crc(rest.first(frame.size - 4)) != number_at(rest, frame.size - 4, 4)) return std::nullopt;
@@ -165,7 +166,8 @@ class History {
              " were acknowledged";
     }
     for (std::size_t i = 0; i < found.size(); ++i) {
-      if (found[i].lsn != i + 1) return "ORDER: event " + std::to_string(i) + " has LSN " + std::to_string(found[i].lsn);
+      if (found[i].lsn != i + 1)
+        return "ORDER: event " + std::to_string(i) + " has LSN " + std::to_string(found[i].lsn);
       if (i >= events_.size()) return "RETURNED: LSN " + std::to_string(i + 1) + " was never appended, or was cut";
       if (!(found[i] == events_[i])) return "CONTENT: LSN " + std::to_string(i + 1) + " is another event";
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// G10 on the simulated disk: build() crashed anywhere, crashed again anywhere, and then let through, gives the answer of
-// one that was never disturbed; and what was cut cannot come back.
+// G10 on the simulated disk: build() crashed anywhere, crashed again anywhere, and then let through, gives the answer
+// of one that was never disturbed; and what was cut cannot come back.
 
 #include <catch2/catch_test_macros.hpp>
 #include <cstdint>
@@ -66,7 +66,8 @@ std::vector<Directory> torn_logs(std::size_t most) {
       for (const CrashPoint& point : log.points()) {
         CrashImages(point.disk).each(64, random, [&](Directory image) {
           const auto& bytes = image[log_name];
-          if (decode_file(bytes).end < bytes.size() && seen.insert(hash_of(bytes)).second) found.push_back(std::move(image));
+          if (decode_file(bytes).end < bytes.size() && seen.insert(hash_of(bytes)).second)
+            found.push_back(std::move(image));
         });
       }
     }
@@ -77,7 +78,8 @@ std::vector<Directory> torn_logs(std::size_t most) {
     return holds_a_frame(bytes, decode_file(bytes).end);
   });
   std::vector<Directory> chosen;
-  for (std::size_t i = 0; i < most && i < found.size(); ++i) chosen.push_back(found[i * found.size() / (std::min)(most, found.size())]);
+  for (std::size_t i = 0; i < most && i < found.size(); ++i)
+    chosen.push_back(found[i * found.size() / (std::min)(most, found.size())]);
   return chosen;
 }
 
@@ -101,7 +103,8 @@ void crash_twice(const Directory& base, std::uint64_t most, Depths& depths) {
   Random random(seed());
   std::vector<DiskState> crashes;
   const Answer answer = build_once(base, &crashes);
-  if (answer.events != decode_file(bytes).events) depths.violation("build() keeps something else than the whole frames");
+  if (answer.events != decode_file(bytes).events)
+    depths.violation("build() keeps something else than the whole frames");
   std::unordered_set<std::uint64_t> seen;
   const auto judge = [&](const Directory& image, const std::string& depth) {
     ++depths.images;
@@ -122,7 +125,8 @@ void crash_twice(const Directory& base, std::uint64_t most, Depths& depths) {
       for (const DiskState& second : again) {
         CrashImages(second).each(most, random, [&](const Directory& twice) {
           std::uint64_t twice_key = twice.size() + 1'000'000;
-          for (const auto& [name, content] : twice) twice_key = hash_of(content, twice_key + std::hash<std::string>()(name));
+          for (const auto& [name, content] : twice)
+            twice_key = hash_of(content, twice_key + std::hash<std::string>()(name));
           if (seen.insert(twice_key).second) judge(twice, "crashed twice");
         });
       }

@@ -7,7 +7,8 @@
 // WHAT A CRASH MAY LEAVE, each choice independent of all others:
 //   - of each 512-byte sector written since the last sync, any content that it has had since then, the durable one
 //     included, which is zeros where the file ended before;
-//   - of each cut since the last sync, whether it happened: if not, the old bytes are back. A cut within a block of 4096
+//   - of each cut since the last sync, whether it happened: if not, the old bytes are back. A cut within a block of
+//   4096
 //     bytes zeroes the rest of that block as a write does; what lies behind goes all at once, being metadata;
 //   - as the file's size, any that it has had since the last sync, and any multiple of 512 between the smallest and the
 //     largest of them; bytes that no sector brings are zeros;
@@ -62,7 +63,7 @@ struct Version {
 
 /// What the disk holds of one file, and what it may hold.
 struct DiskFile {
-  Image durable;                                         // sectors, zeros where none was ever written
+  Image durable;  // sectors, zeros where none was ever written
   std::uint64_t durable_size = 0;
   std::map<std::size_t, std::vector<Version>> unsynced;  // contents since the last sync, oldest first
   std::vector<std::uint64_t> unsynced_sizes;             // sizes since the last sync, oldest first
@@ -71,7 +72,8 @@ struct DiskFile {
   [[nodiscard]] Sector durable_sector(std::size_t number) const {
     Sector sector{};
     const std::size_t at = number * sector_bytes;
-    if (at < durable.size()) std::memcpy(sector.data(), durable.data() + at, (std::min)(sector_bytes, durable.size() - at));
+    if (at < durable.size())
+      std::memcpy(sector.data(), durable.data() + at, (std::min)(sector_bytes, durable.size() - at));
     return sector;
   }
   void put(std::size_t number, const Sector& sector) {
@@ -224,7 +226,8 @@ class CrashImages {
 enum class OpKind : std::uint8_t { create, write, truncate, allocate, sync, rename, remove, sync_directory };
 
 inline const char* name_of(OpKind kind) {
-  constexpr const char* names[] = {"create", "write", "truncate", "allocate", "sync", "rename", "remove", "sync directory"};
+  constexpr const char* names[] = {"create", "write",  "truncate", "allocate",
+                                   "sync",   "rename", "remove",   "sync directory"};
   return names[static_cast<std::size_t>(kind)];
 }
 
@@ -316,7 +319,8 @@ class SimVolume {
     return std::nullopt;
   }
   std::optional<int> write(std::size_t number, rewal::Bytes bytes, std::uint64_t offset) {
-    if (const auto refused = begin({OpKind::write, name_of_file(number), offset, bytes.size(), durable_prefix(number)})) {
+    if (const auto refused =
+            begin({OpKind::write, name_of_file(number), offset, bytes.size(), durable_prefix(number)})) {
       return refused;
     }
     Inode& inode = *inodes_[number];

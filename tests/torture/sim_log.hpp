@@ -39,6 +39,7 @@ struct CrashPoint {
 ///   a append 20 bytes      m append 300 bytes and meta    B append 1300 bytes     b append_batch of 3
 ///   d append_durable       D append_batch_durable of 3    w wait_durable of all   f flush    s sync
 ///   r shutdown and reopen  c close (no drain) and reopen  z append 700 bytes, nearly all of them zero
+///   L append 5000 bytes, more than the whole queue holds
 struct Workload {
   std::string calls;
   rewal::SyncMode mode = rewal::SyncMode::never;
@@ -98,6 +99,7 @@ rewal::Result<rewal::Wal<S>> open_log(const std::shared_ptr<SimVolume>& volume, 
   return rewal::Wal<>::open(log_name)
       .sync_mode(how.mode)
       .preallocate(how.preallocate)
+      .queue_bytes(4096)
       .recovery(policy)
       .storage(std::move(*storage))
       .build();
@@ -163,6 +165,7 @@ class SimLog {
       case 'm': return append({{fresh(300), fresh(40)}}, false);
       case 'B': return append(one(1300), false);
       case 'z': return append({{fresh(700, true), {}}}, false);
+      case 'L': return append(one(5000), false);
       case 'b': return append(three(), false);
       case 'd': return append(one(30), true);
       case 'D': return append(three(), true);
@@ -228,9 +231,9 @@ class SimLog {
       const std::lock_guard lock(mutex_);  // before the append: the writer thread may be faster than its answer
       history_.appended(std::move(records), due);
     }
-    const auto lsn = single ? durable ? wal_.append_durable_with_meta(bytes_of(payload), bytes_of(meta))
-                                      : wal_.append_with_meta(bytes_of(payload), bytes_of(meta))
-                     : durable ? wal_.append_batch_durable(batch)
+    const auto lsn = single    ? durable ? wal_.append_durable_with_meta(bytes_of(payload), bytes_of(meta))
+                                         : wal_.append_with_meta(bytes_of(payload), bytes_of(meta))
+                        : durable ? wal_.append_batch_durable(batch)
                                : wal_.append_batch(batch);
     const bool had_failed = failed_.has_value();
     check("append", lsn);
@@ -329,7 +332,8 @@ std::string judge_image(const Directory& image, const History& history, bool tho
     if (!volume->is_durable(log_name)) return "what build() left is not durable";
     if (holds_a_frame(raw, decoded.end)) {
       const Image cut(raw.begin() + static_cast<std::ptrdiff_t>(decoded.end), raw.end());
-      if (report.saved_copy.empty() || volume->visible(report.saved_copy) != cut) return "whole frames were cut unsaved";
+      if (report.saved_copy.empty() || volume->visible(report.saved_copy) != cut)
+        return "whole frames were cut unsaved";
       if (!volume->is_durable(report.saved_copy)) return "the saved copy is not durable";
     }
   }
@@ -339,7 +343,8 @@ std::string judge_image(const Directory& image, const History& history, bool tho
   after.reopened(events->size());
   const Image payload = made_bytes(hash_of(raw), 333);
   after.appended({{payload, {}}}, after.last() + 1);
-  if (const auto lsn = opened->append_durable(bytes_of(payload)); !lsn || *lsn != after.last()) return "going on failed";
+  if (const auto lsn = opened->append_durable(bytes_of(payload)); !lsn || *lsn != after.last())
+    return "going on failed";
   after.acknowledged(after.last());
   if (!opened->shutdown()) return "shutting down failed";
   auto again = open_log<S>(volume);
@@ -398,8 +403,9 @@ inline std::string replay_advice(const Workload& workload, const CrashPoint& poi
   }
   return wrong + "\n  workload " + workload.text() + ", crash after: " + point.after + ", acknowledged " +
          std::to_string(point.history.acknowledged()) + " of " + std::to_string(point.history.last()) + ", seed " +
-         std::to_string(seed()) + "\n  image: " + path.string() + "\n  again: REWAL_TORTURE_SEED=" +
-         std::to_string(seed()) + " REWAL_TORTURE_REPLAY=" + workload.text() + " rewal_test_torture \"[replay]\"";
+         std::to_string(seed()) + "\n  image: " + path.string() +
+         "\n  again: REWAL_TORTURE_SEED=" + std::to_string(seed()) + " REWAL_TORTURE_REPLAY=" + workload.text() +
+         " rewal_test_torture \"[replay]\"";
 }
 
 struct Tried {
