@@ -71,6 +71,7 @@ class Appending {
   [[nodiscard]] Result<Lsn> one(Bytes payload, Bytes meta, Append how) {
     if (const auto refusal = refused_outright()) return *refusal;
     if (meta.size() > format::max_meta_bytes) {
+      core_.hooks.before_append(Events(payload, meta));
       return Error(Errc::invalid_record, "the meta is over 65535 bytes: put what is long into the payload");
     }
     const Unnumbered frame{payload, meta, 1, 0, false};
@@ -80,6 +81,7 @@ class Appending {
   [[nodiscard]] Result<Lsn> batch(const Batch& batch, Append how) {
     if (const auto refusal = refused_outright()) return *refusal;
     if (BatchAccess::spoiled(batch)) {
+      core_.hooks.before_append(Events(BatchAccess::region(batch), batch.size()));
       return Error(Errc::invalid_record,
                    "a record over the format's limits was added to the batch: clear() it and leave that record out");
     }
@@ -94,14 +96,19 @@ class Appending {
 
   static constexpr unsigned spins_before_yielding = 200;
   static constexpr unsigned yields_before_sleeping = 50;
+  static constexpr std::size_t most_kept_scratch = 16 * 1024;
 
   [[nodiscard]] std::optional<Error> refused_outright() const noexcept {
     if (REWAL_UNLIKELY(core_.inside_policy())) return Error(Errc::invalid_state);
     if (REWAL_LIKELY(!core_.ring.is_sealed())) return std::nullopt;
     return why_sealed();
   }
+  /// Whoever seals says why right after it.
   [[nodiscard]] Error why_sealed() const noexcept {
-    return core_.out_of_service(State::draining).value_or(Error(Errc::draining));
+    for (;;) {
+      if (const auto error = core_.out_of_service(State::draining)) return *error;
+      Threads::yield();
+    }
   }
 
   [[nodiscard]] Result<Lsn> append(const Unnumbered& frame, const Events& events, Append how) {
@@ -140,9 +147,15 @@ class Appending {
       const Result<void> done = compress_guarded(core_.side->compressor, region, packed);
       if (!done) return done.error();
     }
-    if (packed.size() >= region.size()) return enqueue(frame, how);
+    const std::size_t plain_bytes = region.size();
+    if (plain.capacity() > most_kept_scratch) plain = {};  // the append may have to wait: it keeps no more than it needs
+    if (packed.size() >= plain_bytes) {
+      if (packed.capacity() > most_kept_scratch) packed = {};
+      return enqueue(frame, how);
+    }
+    const std::size_t saved = plain_bytes - packed.size();
     const Result<Lsn> lsn = enqueue({packed, {}, frame.count, format::flag_compressed, true}, how);
-    if (lsn && *lsn != 0) core_.compressed_bytes.fetch_add(region.size() - packed.size(), std::memory_order_relaxed);
+    if (lsn && *lsn != 0) core_.compressed_bytes.fetch_add(saved, std::memory_order_relaxed);
     return lsn;
   }
 
@@ -165,9 +178,8 @@ class Appending {
     return buffer;
   }
   void give_back(std::vector<std::byte> buffer) noexcept {
-    constexpr std::size_t most_kept_bytes = 16 * 1024;
     constexpr std::size_t most_kept = 16;
-    if (buffer.capacity() > most_kept_bytes) return;
+    if (buffer.capacity() > most_kept_scratch) return;
     buffer.clear();
     const std::lock_guard lock(core_.scratch_mutex);
     if (core_.scratch.size() == most_kept) return;
@@ -179,12 +191,16 @@ class Appending {
 
   [[nodiscard]] Result<Lsn> enqueue(const Unnumbered& frame, Append how) {
     const auto size = static_cast<std::uint32_t>(frame.frame_bytes());
-    if (REWAL_UNLIKELY(size > core_.ring.capacity_bytes())) return enqueue_large(frame, size, how);
+    if (REWAL_UNLIKELY(is_large(size, frame.count))) return enqueue_large(frame, size, how);
     const Wake wake = how == Append::awaited ? Wake::nobody : Wake::writer;
     Claim claim = core_.ring.try_claim(size, frame.count, wake);
     if (REWAL_UNLIKELY(!claim)) {
+      while (claim.refusal == Refusal::held && !blocks() && core_.ring.empty()) {
+        Threads::yield();  // a large frame is about to go in, or gives up
+        claim = core_.ring.try_claim(size, frame.count, wake);
+      }
       if (must_wait(claim)) {
-        claim = wait_for_room(size, [&](bool holding) {
+        claim = wait_for_room(size, false, [&](bool holding) {
           return holding ? core_.ring.try_claim_held(size, frame.count)
                          : core_.ring.try_claim(size, frame.count, wake);
         });
@@ -193,45 +209,51 @@ class Appending {
     }
     if (REWAL_UNLIKELY(claim.overdrawn)) {
       while (core_.ring.still_overdrawn(claim)) {
-        if (core_.writer.failed()) return core_.writer.error();
+        if (core_.writer.failed() || core_.writer.abandoned()) return why_sealed();
         Threads::yield();
       }
     }
     const RingSpan<std::byte> room = core_.ring.room(claim);
     frame.encode(FrameSink(room.first, room.second), claim.first_lsn);
     core_.ring.publish(claim);
-    if (REWAL_UNLIKELY(claim.owes_wake_up)) wake_writer_from_rest();
+    if (REWAL_UNLIKELY(claim.owes_wake_up)) wake_writer_from_rest(claim);
     return claim.first_lsn + (frame.count - 1);
   }
 
-  /// A frame larger than the queue goes in alone.
+  [[nodiscard]] bool is_large(std::uint32_t size, std::uint32_t records) const noexcept {
+    return size > core_.ring.capacity_bytes() || records > core_.ring.capacity_records();
+  }
+
+  /// A frame larger than the queue goes in alone. Its memory is taken by the holder, so that there is one at a time.
   [[nodiscard]] Result<Lsn> enqueue_large(const Unnumbered& frame, std::uint32_t size, Append how) {
     LargeRest rest;
     bool no_memory = false;
-    const auto attempt = [&](bool holding) {
+    const auto attempt = [&] {
       Claim claim;
-      claim.refusal = Refusal::full;
+      claim.refusal = core_.ring.is_sealed() ? Refusal::sealed : Refusal::full;
       if (!core_.ring.empty()) return claim;
       if (rest == nullptr) {
         rest.reset(new (std::nothrow) std::byte[core_.ring.large_rest_bytes(size)]);
         no_memory = rest == nullptr;
         if (no_memory) return claim;
       }
-      return core_.ring.try_claim_large(size, frame.count, holding);
+      return core_.ring.try_claim_large(size, frame.count, true);
     };
-    Claim claim = attempt(false);
-    if (!claim && !no_memory && must_wait(claim)) {
-      rest.reset();
-      claim = wait_for_room(size, [&](bool holding) {
-        Claim next = attempt(holding);
+    Claim claim;
+    if (blocks()) {
+      claim = wait_for_room(size, true, [&](bool) {
+        Claim next = attempt();
         if (no_memory) next.refusal = Refusal::sealed;  // no sense in waiting on
         return next;
       });
+    } else if (claim.refusal = core_.ring.try_hold(); claim) {
+      claim = attempt();
+      if (!claim) core_.ring.release_hold();
     }
     if (no_memory) return not_enough_memory();
     if (!claim) return refuse(claim.refusal, frame.count, how);
     const RingSpan<std::byte> room = core_.ring.large_room(claim, std::move(rest));
-    if (claim.owes_wake_up) wake_writer_from_rest();
+    if (claim.owes_wake_up) wake_writer_from_rest(claim);
     frame.encode(FrameSink(room.first, room.second, LargeProgress{&core_}), claim.first_lsn);
     return claim.first_lsn + (frame.count - 1);
   }
@@ -247,22 +269,21 @@ class Appending {
   };
 
   /// The claim has ended the writer's rest already; what is left is to tell it, and since when there is something.
-  void wake_writer_from_rest() {
-    if (core_.options.sync_mode.kind() == SyncMode::Kind::interval) core_.writer.note_quiet(Threads::now());
+  void wake_writer_from_rest(const Claim& claim) {
+    if (claim.ended_sleep && core_.times_tail()) core_.writer.note_quiet(Threads::now());
     core_.rest.notify_all();
   }
 
+  [[nodiscard]] bool blocks() const noexcept { return core_.options.backpressure == Backpressure::block; }
   [[nodiscard]] bool must_wait(const Claim& claim) const noexcept {
-    return core_.options.backpressure == Backpressure::block &&
-           (claim.refusal == Refusal::full || claim.refusal == Refusal::held);
+    return blocks() && (claim.refusal == Refusal::full || claim.refusal == Refusal::held);
   }
 
   /// Tries again until there is room or there never will be. A frame that needs much of the queue takes the queue for
   /// itself while it waits, so that small ones cannot starve it; they wait behind it.
   template <class Attempt>
-  [[nodiscard]] Claim wait_for_room(std::uint32_t size, Attempt attempt) {
-    const bool needs_hold = size > core_.ring.capacity_bytes() / 4;
-    const bool keeps_hold = size > core_.ring.capacity_bytes();  // a large frame's hold ends with its consumption
+  [[nodiscard]] Claim wait_for_room(std::uint32_t size, bool is_large, Attempt attempt) {
+    const bool needs_hold = is_large || size > core_.ring.capacity_bytes() / 4;
     bool holding = false;
     const auto again = [&]() -> Claim {
       if (needs_hold && !holding) {
@@ -296,7 +317,7 @@ class Appending {
       core_.room.sleep(key);
       claim = again();
     }
-    if (holding && !(claim && keeps_hold)) {
+    if (holding && !(claim && is_large)) {  // a large frame's hold ends with its consumption
       core_.ring.release_hold();
       core_.room.notify_all();
     }

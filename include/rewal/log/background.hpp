@@ -18,7 +18,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <optional>
 
 #include <rewal/log/core.hpp>
 #include <rewal/log/lifecycle.hpp>
@@ -31,7 +30,7 @@ template <class Core>
 class Background {
  public:
   explicit Background(Core& core) noexcept
-      : core_(core), mode_(core.options.sync_mode.kind()), look_every_(look_period(core.options.sync_mode)) {}
+      : core_(core), mode_(core.options.sync_mode.kind()), look_every_(core.look_period()) {}
 
   /// The thread's whole life.
   void run() {
@@ -49,15 +48,8 @@ class Background {
   using Time = typename Threads::Time;
   using Step = typename Core::LogWriter::Step;
 
-  static constexpr std::chrono::nanoseconds longest_look = std::chrono::microseconds(400);
   static constexpr unsigned quiet_looks_before_sleep = 20;
   static constexpr unsigned spins_for_a_buffer = 80;
-
-  /// An interval is kept by looking several times in it.
-  [[nodiscard]] static std::chrono::nanoseconds look_period(SyncMode mode) noexcept {
-    if (mode.kind() != SyncMode::Kind::interval) return longest_look;
-    return (std::max)(std::chrono::nanoseconds(1000), (std::min)(longest_look, mode.period() / 8));
-  }
 
   [[nodiscard]] bool ending() const noexcept {
     return core_.state.load(std::memory_order_acquire) != State::running;
@@ -72,8 +64,9 @@ class Background {
   // ---- resting ---------------------------------------------------------------------------------------------------
 
   void rest() {
+    if (core_.room.sleepers() != 0 && core_.ring.half_empty()) core_.room.notify_all();  // none is left by mistake
     if (is_idle()) {
-      if (++quiet_looks_ > quiet_looks_before_sleep) return sleep();
+      if (++quiet_looks_ > quiet_looks_before_sleep && core_.room.sleepers() == 0) return sleep();
     } else {
       quiet_looks_ = 0;
       if (comes_a_buffer() && !core_.pen.is_taken()) return;  // else whoever has the pen is at it
@@ -88,7 +81,7 @@ class Background {
   }
 
   void nap() {
-    const Time until = earlier(Threads::after(Threads::now(), look_every_), sync_due());
+    const Time until = earlier(Threads::after(Threads::now(), look_every_), core_.sync_due());
     core_.ring.take_a_nap();
     const auto key = core_.rest.prepare();
     if (ending() || !core_.ring.is_resting()) {
@@ -105,7 +98,7 @@ class Background {
     if (ending() || (!core_.writer.failed() && !core_.ring.is_resting())) {
       core_.rest.cancel();
     } else {
-      core_.rest.sleep(key, sync_due());
+      core_.rest.sleep(key, core_.sync_due());
     }
     core_.ring.end_rest();
     quiet_looks_ = 0;
@@ -113,18 +106,11 @@ class Background {
 
   [[nodiscard]] static Time earlier(Time a, Time b) noexcept { return (std::min)(a, b); }
 
-  /// When the fsync of the oldest unsynced event has to start.
-  [[nodiscard]] Time sync_due() const noexcept {
-    if (mode_ != SyncMode::Kind::interval || core_.writer.failed()) return Threads::never;
-    const std::optional<Time> since = core_.writer.unsynced_since();
-    return since ? Threads::after(*since, core_.options.sync_mode.period() - look_every_) : Threads::never;
-  }
-
   // ---- working ---------------------------------------------------------------------------------------------------
 
   /// `seen` was assigned by the last look.
   void work(Lsn seen) {
-    const bool due = sync_due() <= Threads::now();
+    const bool due = core_.sync_due() <= Threads::now();
     const bool old = core_.writer.last_lsn() < seen;
     if (core_.writer.failed() || !(due || old || is_pressing())) return;
     if (due) {

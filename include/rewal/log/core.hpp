@@ -17,7 +17,9 @@
 #ifndef REWAL_LOG_CORE_HPP
 #define REWAL_LOG_CORE_HPP
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -27,6 +29,7 @@
 #include <vector>
 
 #include <rewal/codec/compressor.hpp>
+#include <rewal/codec/format.hpp>
 #include <rewal/codec/indexer.hpp>
 #include <rewal/error.hpp>
 #include <rewal/log/hooks.hpp>
@@ -57,7 +60,9 @@ template <class S, class C, class I, class H, class T = NativeThreads>
 struct Core {
   using Side = ReadSide<S, C>;
   using Calls = HookCalls<H>;
-  using LogWriter = Writer<S, C, I, Calls, T>;
+  static constexpr std::uint64_t smallest_frame = has_compressor<C> ? format::frame_overhead : format::min_frame_bytes;
+  using Queue = Ring<T, smallest_frame>;
+  using LogWriter = Writer<S, C, I, Calls, Queue, T>;
   using Threads = T;
   template <class V>
   using Atomic = typename Threads::template Atomic<V>;
@@ -86,7 +91,7 @@ struct Core {
   const std::shared_ptr<Side> side;
   Calls hooks;
   const Lsn before_first;  // of a log that was empty when opened: the LSN before its first; else 0
-  Ring<Threads> ring;
+  Queue ring;
   Pen<Threads> pen;
   LogWriter writer;
 
@@ -146,11 +151,29 @@ struct Core {
     }
   }
 
-  /// One step of writing, by the pen's holder, who lets those in who wait for room.
+  /// One step of writing, by the pen's holder, who lets those in who wait for room, and keeps the interval.
   typename LogWriter::Step write_some() {
     const auto step = writer.write_some();
-    if (step == LogWriter::Step::wrote && ring.half_empty()) room.notify_all();
+    if (step != LogWriter::Step::wrote) return step;
+    if (ring.half_empty()) room.notify_all();
+    if (times_tail() && sync_due() <= Threads::now()) sync();
     return step;
+  }
+
+  [[nodiscard]] bool times_tail() const noexcept { return options.sync_mode.kind() == SyncMode::Kind::interval; }
+
+  /// How often the writer thread looks: an interval is kept by looking several times in it.
+  [[nodiscard]] std::chrono::nanoseconds look_period() const noexcept {
+    constexpr std::chrono::nanoseconds longest = std::chrono::microseconds(400);
+    if (!times_tail()) return longest;
+    return (std::max)(std::chrono::nanoseconds(1000), (std::min)(longest, options.sync_mode.period() / 8));
+  }
+
+  /// When the fsync of the oldest unsynced event has to start.
+  [[nodiscard]] typename Threads::Time sync_due() const noexcept {
+    if (!times_tail() || writer.failed()) return Threads::never;
+    const auto since = writer.unsynced_since();
+    return since ? Threads::after(*since, options.sync_mode.period() - look_period()) : Threads::never;
   }
 
   /// One fsync, by the pen's holder, who tells those who wait for it: `group` of them, as far as is known.

@@ -8,7 +8,7 @@
 //      |                    |                                                   ^
 //      +--------------------+---------------- close: discards what is left -----+
 //
-// ORDER OF THE END: state, then seal (no claim succeeds any more), then drain, fsync, readers told, storage closed,
+// ORDER OF THE END: seal (no claim succeeds any more), then state, which the writer thread looks at; then drain, fsync, readers told, storage closed,
 // outcome stored, state closed, finished.store(release), and only then everyone woken. Partner of finished:
 // load(acquire) before outcome is read. The pen is taken for the last time before the storage is closed, and whoever
 // takes it later sees the state closed.
@@ -42,9 +42,9 @@ class Lifecycle {
   [[nodiscard]] Result<void> close() {
     if (core_.inside_policy()) return Errc::invalid_state;
     core_.writer.abandon();
+    core_.ring.seal();
     State expected = State::running;
     core_.state.compare_exchange_strong(expected, State::draining, std::memory_order_seq_cst);
-    core_.ring.seal();
     wake_everybody();
     take_pen();
     Result<void> closed;
@@ -77,9 +77,9 @@ class Lifecycle {
     if (core_.shutdown_begun.exchange(true, std::memory_order_seq_cst)) return;
     core_.hooks.on_shutdown_start();
     core_.draining_since = now;
+    core_.ring.seal();
     State expected = State::running;
     core_.state.compare_exchange_strong(expected, State::draining, std::memory_order_seq_cst);
-    core_.ring.seal();
     wake_everybody();
   }
 
@@ -101,10 +101,10 @@ class Lifecycle {
 
   /// Everything claimed before the seal is written, and everything written is synced, unless an error or close is first.
   void drain() {
-    while (!core_.ring.empty()) {
+    while (!core_.ring.is_drained()) {
       const Step step = core_.write_some();
       if (step == Step::stopped) return;
-      if (step == Step::nothing) Threads::yield();  // a producer is between claim and publish
+      if (step == Step::nothing) Threads::yield();  // a producer is between claim and publish, or gives up a hold
     }
     core_.sync();
   }

@@ -68,7 +68,7 @@ class Waiting {
 
   [[nodiscard]] Result<void> until_written(Lsn target) {
     return until(
-        core_.written, [&] { return core_.writer.last_lsn() >= target; },
+        core_.written, [&] { return core_.writer.last_lsn() >= target && !core_.writer.failed(); },
         [&] {
           if (write_up_to(target)) serve_sync_requests();
         });
@@ -90,8 +90,8 @@ class Waiting {
   template <class Reached, class Work>
   [[nodiscard]] Result<void> until(EventCount<Threads>& place, Reached reached, Work work) {
     for (;;) {
-      if (core_.writer.failed()) return core_.writer.error();
       if (reached()) return {};
+      if (core_.writer.failed()) return core_.writer.error();
       if (core_.state.load(std::memory_order_acquire) == State::closed || core_.writer.abandoned()) return Errc::closed;
       if (core_.pen.try_take()) {
         if (!reached() && core_.state.load(std::memory_order_acquire) != State::closed) work();

@@ -17,6 +17,7 @@
 #include <rewal/codec/compressor.hpp>
 #include <rewal/codec/format.hpp>
 #include <rewal/codec/indexer.hpp>
+#include <rewal/codec/little_endian.hpp>
 #include <rewal/codec/records.hpp>
 #include <rewal/platform.hpp>
 #include <rewal/river/read_side.hpp>
@@ -53,26 +54,41 @@ class FrameWitness {
                    [[maybe_unused]] ReadSide<S, C>& side) noexcept {
     const PolicyScope scope(log_);
     REWAL_TRY {
-      Bytes region = contiguous(bytes, at + format::header_bytes, header.region_bytes());
-      if constexpr (has_compressor<C>) {
-        if (header.compressed()) {
-          decompressed_.clear();
-          if (!decompress_guarded(side.compressor, region, decompressed_, side.max_frame_bytes) ||
-              !format::holds_records(decompressed_, header.count)) {
-            return index_unreadable(header, offset);
-          }
-          region = decompressed_;
-        }
-      }
-      const std::byte* record = region.data();
-      for (std::uint32_t i = 0; i < header.count; ++i) {
-        const BorrowedEvent event = load_record(record);
-        record = end_of(event);
-        tell(header.first_lsn + i, event.meta, offset);
+      const RingSpan<std::byte> region = bytes.part(at + format::header_bytes, at + header.size - format::trailer_bytes);
+      if (header.compressed()) {
+        index_compressed(region, header, offset, side);
+      } else {
+        index_records(region, header, offset);
       }
     }
     REWAL_CATCH_ALL { index_unreadable(header, offset); }
     forget_large_buffers();
+  }
+
+  template <class AnyByte>
+  void index_records(const RingSpan<AnyByte>& region, const format::Header& header, std::uint64_t offset) {
+    std::size_t at = 0;
+    for (std::uint32_t i = 0; i < header.count; ++i) {
+      std::byte record[format::record_header_bytes];
+      region.copy_to(at, record);
+      at += sizeof record;
+      const std::size_t meta_bytes = load_le<std::uint16_t>(record + format::meta_length_at);
+      tell(header.first_lsn + i, meta_or_none(contiguous(region.part(at, at + meta_bytes))), offset);
+      at += meta_bytes + load_le<std::uint32_t>(record + format::payload_length_at);
+    }
+  }
+
+  template <class S, class C>
+  void index_compressed(const RingSpan<std::byte>& region, const format::Header& header, std::uint64_t offset,
+                        [[maybe_unused]] ReadSide<S, C>& side) {
+    if constexpr (has_compressor<C>) {
+      decompressed_.clear();
+      if (decompress_guarded(side.compressor, contiguous(region), decompressed_, side.max_frame_bytes) &&
+          format::holds_records(decompressed_, header.count)) {
+        return index_records(RingSpan<const std::byte>{decompressed_, {}}, header, offset);
+      }
+    }
+    index_unreadable(header, offset);
   }
 
   /// The compressor does not give back what it was given, or memory ran out: the events are told of without their meta.
@@ -85,11 +101,11 @@ class FrameWitness {
     REWAL_CATCH_ALL {}
   }
 
-  Bytes contiguous(const RingSpan<std::byte>& bytes, std::size_t at, std::size_t size) {
-    if (at + size <= bytes.first.size()) return bytes.first.subspan(at, size);
-    if (at >= bytes.first.size()) return bytes.second.subspan(at - bytes.first.size(), size);
-    joined_.resize(size);
-    bytes.copy_to(at, joined_);
+  template <class AnyByte>
+  Bytes contiguous(const RingSpan<AnyByte>& bytes) {
+    if (bytes.second.empty()) return bytes.first;
+    joined_.resize(bytes.size());
+    bytes.copy_to(0, joined_);
     return joined_;
   }
 
@@ -101,7 +117,7 @@ class FrameWitness {
 
   [[no_unique_address]] I indexer_;
   const void* log_;
-  std::vector<std::byte> joined_;        // a region that went over the end of the ring
+  std::vector<std::byte> joined_;        // a meta, or a compressed region, that went over the end of the ring
   std::vector<std::byte> decompressed_;  // a region that was stored compressed
 };
 

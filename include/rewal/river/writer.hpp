@@ -68,7 +68,7 @@ struct WriterCounts {
   }
 };
 
-template <class S, class C, class I, class H, class Threads = NativeThreads>
+template <class S, class C, class I, class H, class Queue, class Threads = NativeThreads>
 class Writer {
  public:
   struct Settings {
@@ -78,7 +78,7 @@ class Writer {
   };
 
   /// The log goes on at `end`, which is fsynced, with `last_lsn` the highest LSN before it.
-  Writer(ReadSide<S, C>& side, Ring<Threads>& ring, I indexer, H& hooks, Settings settings, std::uint64_t end, Lsn last_lsn)
+  Writer(ReadSide<S, C>& side, Queue& ring, I indexer, H& hooks, Settings settings, std::uint64_t end, Lsn last_lsn)
       : side_(side),
         ring_(ring),
         hooks_(hooks),
@@ -101,11 +101,14 @@ class Writer {
     if (is_stopped()) return Step::stopped;
     const typename Threads::Time scan = settings_.times_tail ? Threads::now() : typename Threads::Time{};
     if (const auto run = ring_.gather(settings_.buffer_capacity); run.frames != 0) {
-      return finish_step(write_run(run), scan);
+      if (!write_run(run)) return Step::stopped;
+      if (!run.is_cut) last_scan_ = scan;  // else what is left was published before
+      return Step::wrote;
     }
-    if (const auto frame = ring_.gather_large(); frame.size() != 0) return finish_step(write_large(frame), scan);
+    const RingSpan<std::byte> frame = ring_.gather_large();
+    if (frame.size() != 0 && !write_large(frame)) return Step::stopped;
     last_scan_ = scan;
-    return Step::nothing;
+    return frame.size() != 0 ? Step::wrote : Step::nothing;
   }
 
   /// Fsyncs everything written. Nothing to do is success; false after an error or abandon().
@@ -164,7 +167,7 @@ class Writer {
   using Counts = WriterCounts<Threads>;
   template <class T>
   using Atomic = typename Threads::template Atomic<T>;
-  using Run = typename Ring<Threads>::Run;
+  using Run = typename Queue::Run;
   using Ticks = typename Threads::Time::rep;
 
   static constexpr std::size_t most_joined_bytes = 256 * 1024;
@@ -178,13 +181,11 @@ class Writer {
 
   [[nodiscard]] bool is_stopped() const noexcept { return abandoned() || failed_.load(std::memory_order_relaxed); }
 
-  Step finish_step(bool wrote, typename Threads::Time scan) noexcept {
-    if (wrote && settings_.times_tail && unsynced_since_.load(std::memory_order_relaxed) == 0) {
-      const Ticks since = (std::max)(last_scan_.time_since_epoch().count(), quiet_at_.load(std::memory_order_relaxed));
-      unsynced_since_.store((std::max)(since, Ticks{1}), std::memory_order_relaxed);
-    }
-    last_scan_ = scan;
-    return wrote ? Step::wrote : Step::stopped;
+  /// Before the queue shows that it has been consumed, so that whoever finds it empty knows of the tail.
+  void note_unsynced() noexcept {
+    if (!settings_.times_tail || unsynced_since_.load(std::memory_order_relaxed) != 0) return;
+    const Ticks since = (std::max)(last_scan_.time_since_epoch().count(), quiet_at_.load(std::memory_order_relaxed));
+    unsynced_since_.store((std::max)(since, Ticks{1}), std::memory_order_relaxed);
   }
 
   bool write_run(const Run& run) {
@@ -252,6 +253,7 @@ class Writer {
   /// The storage has taken all of `bytes`.
   void end_write(const RingSpan<std::byte>& bytes, Lsn last_lsn, std::uint64_t frames) {
     half_written_ = false;
+    note_unsynced();
     const std::uint64_t begin = file_end_;
     const Lsn first_lsn = ring_.next_unconsumed_lsn();
     file_end_ += bytes.size();
@@ -271,6 +273,7 @@ class Writer {
   /// would leave a file that looks foreign. A first write that is larger than the sector is seen to in store().
   /// durable_lsn waits for the next sync(), which also tells those who wait for it.
   bool secure_first_sector(std::size_t bytes) {
+    if (abandoned()) return false;
     if (synced_end_ != 0 || file_end_ == 0 || file_end_ > sector_bytes || bytes <= sector_bytes - file_end_) return true;
     if (const Result<void> done = call([&] { return side_.storage.sync(); }); !done) return fail(done.error());
     Counts::add(counts_.bytes_synced, file_end_);
@@ -332,13 +335,13 @@ class Writer {
 
   bool fail(const Error& error) noexcept {
     error_ = error;
+    ring_.seal();  // first, so that nothing is accepted once the error shows
     failed_.store(true, std::memory_order_release);  // F1
-    ring_.seal();
     return false;
   }
 
   ReadSide<S, C>& side_;
-  Ring<Threads>& ring_;
+  Queue& ring_;
   H& hooks_;
   Settings settings_;                         // preallocate_bytes falls to 0 when the storage refuses
   FrameWitness<I, H> witness_;                // calls the indexer and after_append

@@ -10,12 +10,14 @@
 //   I2  consumed <= published <= claimed, as places; claimed - consumed <= capacity. Two frames in flight never share
 //       a byte of memory, since they lie within one lap.
 //   I3  No two frames in flight begin in the same 32 bytes: the smallest frame has 34. So one mark per 32 bytes of
-//       ring says whether a frame that begins there is published, and how long it is.
+//       ring says whether a frame that begins there is published, and how long it is. (Compressed frames may be
+//       smaller: the queue of a log that compresses has a mark per 16 bytes.)
 //   I4  A mark is 0 from before its place is released until the next frame there is published.
-//   I5  While `held` is set nobody claims but the holder. A frame larger than the ring is claimed by a holder, when
+//   I5  LSNs in flight, claimed minus consumed, are no more than the word can tell apart.
+//   I6  While `held` is set nobody claims but the holder. A frame larger than the ring is claimed by a holder, when
 //       nothing is in flight; it takes LSNs but no place, lies in the ring's memory from its start and, for what does
 //       not fit, in memory of its own, and holds until it has been consumed.
-//   I6  `sealed` is set for ever. What was claimed before it is published, and may still be consumed.
+//   I7  `sealed` is set for ever. What was claimed before it is published, and may still be consumed.
 //
 // EDGES
 //   R1  publish: mark.store(release)      with  R2  gather: mark.load(acquire)
@@ -83,6 +85,7 @@ enum class Refusal : std::uint8_t { none, full, held, sealed, lsns_exhausted };
 struct Claim {
   Refusal refusal = Refusal::none;
   bool owes_wake_up = false;  // the claimer wakes the writer, after publishing
+  bool ended_sleep = false;   // what it wakes it from is sleep, so nothing else was in flight
   bool overdrawn = false;     // the claimer waits while still_overdrawn()
   std::uint32_t size = 0;
   Lsn first_lsn = 0;
@@ -99,17 +102,17 @@ enum class Wake : std::uint8_t { writer, nobody };
 /// the queue never holds more memory than the larger of its capacity and one frame.
 using LargeRest = std::unique_ptr<std::byte[]>;
 
-template <class Threads = NativeThreads>
+template <class Threads = NativeThreads, std::uint64_t smallest_frame = 34>
 class Ring {
  public:
-  static constexpr std::uint64_t mark_stride = 32;
-  static constexpr std::uint64_t smallest_frame = 34;
+  static constexpr std::uint64_t mark_stride = smallest_frame > 32 ? 32 : 16;
   static constexpr std::uint64_t smallest_record = 6;
   static constexpr std::uint64_t free_overhead = 512 * 1024;  // what marks may take beyond the bytes asked for
   static constexpr std::uint64_t most_bytes = std::uint64_t{1} << 30;
   static_assert(smallest_frame > mark_stride);
 
-  /// Room for `bytes` of frames and for `frames` of them. Of a queue of more than 4 MiB, marks take a ninth.
+  /// Room for `bytes` of frames and for `frames` of them. Of a queue of more than 4 MiB, marks take a ninth; where they
+  /// are 16 bytes apart, of more than 2 MiB a fifth.
   Ring(std::uint64_t bytes, std::uint64_t frames, Lsn next_lsn)
       : capacity_bytes_(usable_bytes(bytes)),
         capacity_frames_((std::min)(frames, lap_bytes(capacity_bytes_) / smallest_frame + 1)),
@@ -127,14 +130,18 @@ class Ring {
   Ring(const Ring&) = delete;
   Ring& operator=(const Ring&) = delete;
 
-  /// A larger frame goes in by a hold.
+  /// A frame with more bytes or more records goes in as a large one.
   [[nodiscard]] std::uint64_t capacity_bytes() const noexcept { return capacity_bytes_; }
+  [[nodiscard]] std::uint64_t capacity_records() const noexcept { return layout_.most_records() / 2; }
 
   // ---- producers -------------------------------------------------------------------------------------------------
 
   /// Takes a place for one frame of `size` bytes with `records` LSNs, or says why not. `size <= capacity_bytes()`.
   [[nodiscard]] REWAL_INLINE Claim try_claim(std::uint32_t size, std::uint32_t records, Wake wake) noexcept {
-    if (REWAL_UNLIKELY(!layout_.counts_frames()) && !reserve_frame()) return refused(full_or_worse());
+    if (REWAL_UNLIKELY(!layout_.counts_frames())) {
+      if (const Refusal why = full_or_worse(); why != Refusal::full) return refused(why);
+      if (!reserve_frame()) return refused(full_or_worse());
+    }
     const Claim claim = claim_word<Kind::ordinary>(size, records, wake);
     if (REWAL_UNLIKELY(!claim) && !layout_.counts_frames()) frames_claimed_.fetch_sub(1, std::memory_order_relaxed);
     return claim;
@@ -215,6 +222,7 @@ class Ring {
     RingSpan<std::byte> bytes;
     std::uint64_t frames = 0;
     std::size_t last_frame_at = 0;  // from the run's start
+    bool is_cut = false;            // more was published, and did not fit into the run
   };
 
   /// The next published frames, at most `most_bytes_in_run` of bytes, a larger single frame excepted. Empty where the next
@@ -227,7 +235,8 @@ class Ring {
     while (bytes < memory_bytes_) {
       Atomic<std::uint32_t>& mark = marks_[at / mark_stride];
       const std::uint32_t size = mark.load(std::memory_order_acquire);  // R2, partner R1
-      if (size == 0 || (bytes != 0 && bytes + size > most_bytes_in_run)) break;
+      run.is_cut = size != 0 && bytes != 0 && bytes + size > most_bytes_in_run;
+      if (size == 0 || run.is_cut) break;
       mark.store(0, std::memory_order_relaxed);  // I4; ordered before the next frame there by R3
       run.last_frame_at = static_cast<std::size_t>(bytes);
       ++run.frames;
@@ -258,11 +267,12 @@ class Ring {
     release_hold();
   }
 
-  /// Marks that the consumer sleeps and the next claim wakes it. False, and nothing done, where something is in flight
-  /// or the queue is sealed.
+  /// Marks that the writer thread sleeps and the next claim wakes it. False, and nothing done, where something is in
+  /// flight or the queue is held or sealed. By the writer thread, with the pen or without.
   [[nodiscard]] bool fall_asleep() noexcept {
     Word head = head_.load(std::memory_order_relaxed);
-    const Word tail = tail_.load(std::memory_order_relaxed);
+    // R4, partner R3: with the last consumption the consumer's other news is seen, as since when something is unsynced.
+    const Word tail = tail_.load(std::memory_order_acquire);
     do {
       if (!layout_.same_place(head, tail) || (head & (claim_flag::sealed | claim_flag::held)) != 0) return false;
     } while (!head_.compare_exchange_weak(head, head | claim_flag::asleep, std::memory_order_seq_cst));  // R7, partner R6
@@ -289,9 +299,14 @@ class Ring {
   [[nodiscard]] bool empty() const noexcept {
     const Word tail = tail_.load(std::memory_order_acquire);
     const Word head = head_.load(std::memory_order_seq_cst);
-    return layout_.same_place(head, tail) &&
-           (layout_.counts_frames() || frames_claimed_.load(std::memory_order_acquire) ==
-                                           frames_consumed_.load(std::memory_order_acquire));
+    return layout_.same_place(head, tail);
+  }
+  /// Nothing is in flight, nor will be: empty, and nobody holds. Requires seal().
+  [[nodiscard]] bool is_drained() const noexcept {
+    return empty() && (head_.load(std::memory_order_seq_cst) & claim_flag::held) == 0;
+  }
+  [[nodiscard]] bool is_held() const noexcept {
+    return (head_.load(std::memory_order_seq_cst) & claim_flag::held) != 0;
   }
 
   [[nodiscard]] std::uint64_t bytes_in_flight() const noexcept {
@@ -378,7 +393,8 @@ class Ring {
       const Lsn behind = next_lsn_.load(std::memory_order_relaxed);
       const ClaimLayout::Distance used = layout_.distance(tail, head);
       const bool room = large ? ClaimLayout::same_place(head, tail)
-                              : used.bytes + bytes <= capacity_bytes_ && used.frames < capacity_frames_;
+                              : used.bytes + bytes <= capacity_bytes_ && used.frames < capacity_frames_ &&
+                                    used.records + records <= layout_.most_records();
       const bool lsns = behind < last_carefree_lsn_ || lsns_left(layout_.full_lsn(head, behind), records);
       if (REWAL_UNLIKELY(!room || !lsns)) {
         // An old head with a newer tail looks full when it is not, and so does an old tail with a newer head: the
@@ -393,6 +409,7 @@ class Ring {
       claim.end = layout_.advanced(head, bytes, 1, records) | raises;
       claim.owes_wake_up = REWAL_UNLIKELY((head & claim_flag::resting) != 0) && wake == Wake::writer &&
                            (large || (head & claim_flag::asleep) != 0 || fills_half(used, bytes));
+      claim.ended_sleep = claim.owes_wake_up && (head & claim_flag::asleep) != 0;
       if (claim.owes_wake_up) claim.end &= ~claim_flag::resting;
       if (REWAL_LIKELY(head_.compare_exchange_weak(head, claim.end, std::memory_order_seq_cst,
                                                    std::memory_order_relaxed))) {  // R6
