@@ -106,14 +106,18 @@ TEST_CASE("The rules are looked at in their order: CRC, then version and flags, 
   CHECK(with([](Image& f) { poke(f, At::version, 3, 2); }, false) == Validity::bad_crc);
   CHECK(with([](Image& f) { poke(f, At::version, 3, 2); }) == Validity::unknown);
   CHECK(with([](Image& f) { poke(f, At::flags, 4, 2); }) == Validity::unknown);
-  CHECK(with([](Image& f) { poke(f, At::flags, 0x8000, 2); poke(f, At::count, 0, 4); }) == Validity::unknown);
+  CHECK(with([](Image& f) {
+          poke(f, At::flags, 0x8000, 2);
+          poke(f, At::count, 0, 4);
+        }) == Validity::unknown);
   CHECK(with([](Image& f) { poke(f, At::count, 0, 4); }) == Validity::malformed);
   CHECK(with([](Image& f) { poke(f, At::flags, 2, 2); }) == Validity::valid);
 }
 
 TEST_CASE("LSNs from 1 to 2^64 - 2 are possible, and the last record's too", "[format]") {
   const auto lsn = [](Lsn first, std::uint32_t count) {
-    return format::check(Frame{.first_lsn = first, .count = count, .region = Image(6 * std::size_t{count})}.image()).validity;
+    return format::check(Frame{.first_lsn = first, .count = count, .region = Image(6 * std::size_t{count})}.image())
+        .validity;
   };
   CHECK(lsn(0, 1) == Validity::malformed);
   CHECK(lsn(1, 1) == Validity::valid);
@@ -156,8 +160,10 @@ TEST_CASE("Random regions: the walk stays inside and agrees with a slow one", "[
     for (; count > 0; --count) {
       if (at + 6 > region.size()) return false;
       std::uint64_t length = 0;
-      for (std::size_t i = 4; i-- > 0;) length = length << 8 | std::to_integer<std::uint64_t>(region[static_cast<std::size_t>(at) + i]);
-      length += std::to_integer<std::uint64_t>(region[static_cast<std::size_t>(at) + 4]) | std::to_integer<std::uint64_t>(region[static_cast<std::size_t>(at) + 5]) << 8;
+      for (std::size_t i = 4; i-- > 0;)
+        length = length << 8 | std::to_integer<std::uint64_t>(region[static_cast<std::size_t>(at) + i]);
+      length += std::to_integer<std::uint64_t>(region[static_cast<std::size_t>(at) + 4]) |
+                std::to_integer<std::uint64_t>(region[static_cast<std::size_t>(at) + 5]) << 8;
       at += 6 + length;
     }
     return at == region.size();

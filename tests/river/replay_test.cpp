@@ -38,11 +38,13 @@ struct CountsOnly {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("Replay hands over every event from `from` on, in file order, and counts them", "[replay]", MappedDisk, ReadDisk) {
+TEMPLATE_TEST_CASE("Replay hands over every event from `from` on, in file order, and counts them", "[replay]",
+                   MappedDisk, ReadDisk) {
   const Log log = five_events();
   for (Lsn from = 0; from <= 6; ++from) {
     std::vector<Event> seen;
-    const auto count = replay(side_with<TestType>(log.image), from, [&](const BorrowedEvent& event) { seen.push_back(event.to_owned()); });
+    const auto count = replay(side_with<TestType>(log.image), from,
+                              [&](const BorrowedEvent& event) { seen.push_back(event.to_owned()); });
     REQUIRE(count);
     CHECK(*count == seen.size());
     const std::size_t skipped = from == 0 ? 0 : static_cast<std::size_t>(from - 1);
@@ -56,7 +58,8 @@ TEST_CASE("The view is preferred, by generic lambdas too; else the event is owne
   CHECK(*replay(side, 1, counts) == 5);
   CHECK(counts.borrowed == 5);
   CHECK(counts.owned == 0);
-  CHECK(*replay(side, 1, [](const auto& event) { static_assert(std::is_same_v<decltype(event), const BorrowedEvent&>); }) == 5);
+  CHECK(*replay(side, 1,
+                [](const auto& event) { static_assert(std::is_same_v<decltype(event), const BorrowedEvent&>); }) == 5);
   CHECK(*replay(side, 1, [](auto event) { static_assert(std::is_same_v<decltype(event), BorrowedEvent>); }) == 5);
   std::vector<Event> kept;
   CHECK(*replay(side, 1, [&](Event&& event) { kept.push_back(std::move(event)); }) == 5);
@@ -87,7 +90,8 @@ TEST_CASE("An error stops the replay and is what it returns", "[replay]") {
 
 TEST_CASE("What the function throws comes through, and nothing is left behind", "[replay]") {
   const auto side = side_with(five_events().image);
-  CHECK_THROWS_AS(static_cast<void>(replay(side, 1, [](const BorrowedEvent&) { throw std::runtime_error("mine"); })), std::runtime_error);
+  CHECK_THROWS_AS(static_cast<void>(replay(side, 1, [](const BorrowedEvent&) { throw std::runtime_error("mine"); })),
+                  std::runtime_error);
   CHECK(side->storage.state->live_mappings == 0);
   CHECK(side.use_count() == 1);
 }
@@ -99,7 +103,8 @@ TEST_CASE("The function is not a policy: it may call the log", "[replay]") {
   CHECK_FALSE(marked);
 }
 
-TEMPLATE_TEST_CASE("Damage ends the replay with its error, after the events before it", "[replay]", MappedDisk, ReadDisk) {
+TEMPLATE_TEST_CASE("Damage ends the replay with its error, after the events before it", "[replay]", MappedDisk,
+                   ReadDisk) {
   Log log = five_events();
   log.image[log.places[2].at + 25] ^= std::byte{1};
   std::size_t seen = 0;

@@ -9,7 +9,6 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <random>
 #include <string>
@@ -20,7 +19,6 @@
 #include <support/test_disk.hpp>
 
 using namespace rewal_test;
-using Changes = std::vector<std::string>;
 
 namespace {
 
@@ -36,7 +34,8 @@ struct Oracle {
     return nullptr;
   }
   [[nodiscard]] bool intact(const Image& image, const Log::Place& place) const {
-    return place.end() <= image.size() && std::memcmp(image.data() + place.at, log.image.data() + place.at, place.size) == 0;
+    return place.end() <= image.size() &&
+           std::memcmp(image.data() + place.at, log.image.data() + place.at, place.size) == 0;
   }
   [[nodiscard]] bool survivor(const Image& image, std::size_t after, std::uint16_t with_flag) const {
     return std::any_of(log.places.begin(), log.places.end(), [&](const auto& place) {
@@ -50,22 +49,27 @@ struct Oracle {
     const Log::Place* const bad = first_bad(image);
     if (bad == nullptr) return;
     const bool foreign = bad->at == 0 && std::memcmp(image.data(), log.image.data(), 8) != 0;
-    const bool zeros_behind = std::all_of(image.begin() + std::ptrdiff_t(bad->at), image.end(), [](std::byte b) { return b == std::byte{0}; });
+    const bool zeros_behind = std::all_of(image.begin() + std::ptrdiff_t(bad->at), image.end(),
+                                          [](std::byte b) { return b == std::byte{0}; });
     const bool refuse = (foreign && !zeros_behind) || survivor(image, bad->at, synced_before);
     const auto judged = judge_image<Disk>(image);
     if (refuse) {
       if (judged.ok()) FAIL("silent loss: damage at " << bad->at << " was cut");
       if (judged.content() != image || !judged.changes().empty()) FAIL("refused, and altered");
-      if (!foreign && (judged.error() != Errc::corrupted || judged.error().offset() != bad->at || judged.error().lsn() != bad->first_lsn)) {
+      if (!foreign && (judged.error() != Errc::corrupted || judged.error().offset() != bad->at ||
+                       judged.error().lsn() != bad->first_lsn)) {
         FAIL("refused for another reason: " << judged.error().message());
       }
       return;
     }
     if (!judged.ok()) FAIL("false refusal: " << judged.error().message());
-    if (judged.opened.report().kept_bytes != bad->at || judged.content().size() != bad->at) FAIL("kept too much or too little");
+    if (judged.opened.report().kept_bytes != bad->at || judged.content().size() != bad->at)
+      FAIL("kept too much or too little");
     const bool to_save = survivor(image, bad->at, 0);
-    if (judged.disk.state->copies.size() != (to_save ? 1 : 0)) FAIL("whole frames were cut unsaved, or there was nothing to save");
-    if (to_save && judged.disk.state->copies[0].second != Image(image.begin() + std::ptrdiff_t(bad->at), image.end())) FAIL("the copy is not what was cut");
+    if (judged.disk.state->copies.size() != (to_save ? 1 : 0))
+      FAIL("whole frames were cut unsaved, or there was nothing to save");
+    if (to_save && judged.disk.state->copies[0].second != Image(image.begin() + std::ptrdiff_t(bad->at), image.end()))
+      FAIL("the copy is not what was cut");
   }
 };
 
@@ -78,7 +82,8 @@ Log log_with_sync_points() {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("Every flipped bit: refused where a later frame proves it, else cut there", "[damage]", MappedDisk, ReadDisk) {
+TEMPLATE_TEST_CASE("Every flipped bit: refused where a later frame proves it, else cut there", "[damage]", MappedDisk,
+                   ReadDisk) {
   const Log log = log_with_sync_points();
   const Oracle oracle{log};
   for (std::size_t bit = 0; bit < log.image.size() * 8; ++bit) {
@@ -105,7 +110,8 @@ TEST_CASE("Every byte zeroed, and every byte set", "[damage]") {
 
 TEMPLATE_TEST_CASE("Every run of zeros of a sector's size, at every offset", "[damage]", MappedDisk, ReadDisk) {
   Log log;
-  for (int group = 0; group < 12; ++group) log.some(9, group % 3 == 0 ? std::uint16_t{0} : synced_before).event(std::string(170, 'p'));
+  for (int group = 0; group < 12; ++group)
+    log.some(9, group % 3 == 0 ? std::uint16_t{0} : synced_before).event(std::string(170, 'p'));
   for (std::size_t at = 8; at < log.image.size(); at += 7) {
     Image image = log.image;
     std::fill_n(image.begin() + std::ptrdiff_t(at), (std::min)(std::size_t{512}, image.size() - at), std::byte{0});
@@ -132,7 +138,8 @@ TEST_CASE("A damaged size that hides the frames behind it is seen through", "[da
   Log log;
   log.some(3).event("bad size here").some(2, synced_before);
   const auto& bad = log.places[3];
-  for (const std::size_t size : Sizes{bad.size + 1, bad.size + log.places[4].size, log.image.size() - bad.at, std::size_t{1} << 20}) {
+  for (const std::size_t size :
+       Sizes{bad.size + 1, bad.size + log.places[4].size, log.image.size() - bad.at, std::size_t{1} << 20}) {
     Image image = log.image;
     poke(image, bad.at + At::size, size, 4);
     Oracle{log}.check<MappedDisk>(image);
@@ -243,7 +250,10 @@ TEST_CASE("A frame proves damage only if its LSN can be the log's, its records a
 TEST_CASE("Proof is found at every distance, and behind frames of every size", "[damage]") {
   for (const std::size_t length : Sizes{0, 1, 500, 1000, 1023, 1024, 1025, 2047, 2048, 2049, 5000, 70000, 300000}) {
     Log log;
-    log.some(2).event(std::string(length, 'q')).event(std::string(length, 'r')).event(std::string(length, 's'), "", synced_before);
+    log.some(2)
+        .event(std::string(length, 'q'))
+        .event(std::string(length, 'r'))
+        .event(std::string(length, 's'), "", synced_before);
     for (const std::size_t frame : Sizes{2, 3}) {
       Image image = log.image;
       image[log.places[frame].at + 26] ^= std::byte{1};
@@ -251,177 +261,4 @@ TEST_CASE("Proof is found at every distance, and behind frames of every size", "
       Oracle{log}.check<ReadDisk>(image);
     }
   }
-}
-
-TEST_CASE("Bytes with a whole frame among them are saved, zeros included, before anything is cut", "[damage]") {
-  Log log;
-  log.some(6);
-  const auto& bad = log.places[2];
-  log.image[bad.at + 30] ^= std::byte{1};
-  log.zeros(70);
-  for (const Recovery policy : {Recovery::repair, Recovery::truncate}) {
-    const auto judged = judge_image(log.image, policy);
-    REQUIRE(judged.ok());
-    const std::string at = std::to_string(bad.at);
-    CHECK(judged.changes() == Changes{"preserve " + at, "truncate " + at, "sync"});
-    CHECK(judged.opened.report().saved_copy == "copy-" + at);
-    CHECK(judged.opened.report().cut_bytes == log.image.size() - bad.at);
-    REQUIRE(judged.disk.state->copies.size() == 1);
-    CHECK(judged.disk.state->copies[0].second == Image(log.image.begin() + std::ptrdiff_t(bad.at), log.image.end()));
-  }
-}
-
-TEST_CASE("Frames inside a torn payload are worth saving too; torn bytes alone are not", "[damage]") {
-  Log inner;
-  inner.event("an event in an event");
-  Log log;
-  log.some(2).event(std::string(as_text(inner.image)) + "more");
-  log.image.pop_back();
-  CHECK(judge_image(log.image).disk.state->copies.size() == 1);
-  Log torn;
-  torn.some(3).image.pop_back();
-  CHECK(judge_image(torn.image).disk.state->copies.empty());
-}
-
-TEST_CASE("A frame of another version is worth saving as well", "[damage]") {
-  Log log;
-  log.some(2).text("torn").add({.first_lsn = 4, .flags = 64, .version = 9, .region = Image(3)});
-  CHECK(judge_image(log.image).disk.state->copies.size() == 1);
-}
-
-TEST_CASE("Where saving fails, opening fails and nothing has changed", "[damage]") {
-  Log log;
-  log.some(6).image[log.places[2].at + 30] ^= std::byte{1};
-  MappedDisk disk(log.image);
-  disk.state->before_call = [](const char* what) { return std::string_view(what) == "preserve" ? Result<void>(io_error(ENOSPC)) : Result<void>(); };
-  const auto opened = open(disk);
-  REQUIRE_FALSE(opened.ok());
-  CHECK(opened.result.error() == io_error(ENOSPC));
-  CHECK(disk.state->content == log.image);
-  CHECK(disk.state->changes.empty());
-}
-
-TEST_CASE("A storage that cannot save: repair refuses to cut whole frames, truncate cuts them", "[damage]") {
-  using NoCopies = TestDisk<true, false>;
-  Log log;
-  log.some(6).image[log.places[2].at + 30] ^= std::byte{1};
-  const auto repaired = judge_image<NoCopies>(log.image);
-  REQUIRE_FALSE(repaired.ok());
-  CHECK(repaired.error() == Errc::corrupted);
-  CHECK(repaired.error().offset() == log.places[2].at);
-  CHECK(repaired.content() == log.image);
-  CHECK(repaired.changes().empty());
-  const auto truncated = judge_image<NoCopies>(log.image, Recovery::truncate);
-  REQUIRE(truncated.ok());
-  CHECK(truncated.opened.report().saved_copy.empty());
-  CHECK(truncated.content().size() == log.places[2].at);
-  log.image.resize(log.places[3].at - 1);  // nothing whole is left to save
-  CHECK(judge_image<NoCopies>(log.image).ok());
-}
-
-TEST_CASE("Truncate cuts proof of damage, saves it and says so", "[damage]") {
-  Log log;
-  log.some(4).some(2, synced_before).image[log.places[1].at + 30] ^= std::byte{1};
-  const auto judged = judge_image(log.image, Recovery::truncate);
-  REQUIRE(judged.ok());
-  CHECK(judged.opened.result->damage_at == log.places[1].at);
-  CHECK(judged.opened.report().reason.find(std::to_string(log.places[4].at)) != std::string::npos);
-  CHECK(judged.disk.state->copies.size() == 1);
-}
-
-TEMPLATE_TEST_CASE("A storage that fails or throws at any call fails the opening, and opening again succeeds", "[damage]", MappedDisk, ReadDisk) {
-  Log log;
-  log.some(300).image[log.places[150].at + 30] ^= std::byte{1};
-  const Image expected(log.image.begin(), log.image.begin() + std::ptrdiff_t(log.places[150].at));
-  std::size_t failures = 0;
-  for (std::size_t k = 1;; ++k) {
-    for (const bool throws : {false, true}) {
-      TestType disk(log.image);
-      disk.state->most_per_read = 3000;
-      disk.state->before_call = [&state = *disk.state, k, throws](const char*) -> Result<void> {
-        if (state.calls != k) return {};
-        if (throws) throw std::runtime_error("storage");
-        return io_error(EIO);
-      };
-      const auto opened = open(disk);
-      const bool hit = disk.state->calls >= k;
-      disk.state->before_call = nullptr;
-      if (!hit) {
-        REQUIRE(opened.ok());
-        REQUIRE(failures > 4);
-        return;
-      }
-      if (!opened.ok()) {
-        ++failures;
-        CHECK(opened.result.error() == Errc::io);
-        if (!throws) CHECK(opened.result.error().system().value() == EIO);
-      }
-      REQUIRE((disk.state->content == log.image || disk.state->content == expected));
-      const auto again = open(disk);
-      REQUIRE(again.ok());
-      REQUIRE(disk.state->content == expected);
-      REQUIRE_FALSE(disk.state->copies.empty());
-    }
-  }
-}
-
-TEST_CASE("Interrupted and short reads are continued, a bounded number of times without progress", "[damage]") {
-  Log log;
-  log.some(200).event(std::string(100000, 'x'));
-  ReadDisk disk(log.image);
-  disk.state->most_per_read = 777;
-  disk.state->before_call = [&state = *disk.state](const char* what) {
-    return std::string_view(what) == "read_at" && state.calls % 2 == 0 ? Result<void>(io_error(EINTR)) : Result<void>();
-  };
-  CHECK(open(disk).ok());
-  disk.state->before_call = [](const char* what) {
-    return std::string_view(what) == "read_at" ? Result<void>(io_error(EINTR)) : Result<void>();
-  };
-  const auto opened = open(disk);
-  REQUIRE_FALSE(opened.ok());
-  CHECK(opened.result.error().system() == std::errc::interrupted);
-}
-
-TEST_CASE("Hostile: a file full of overlapping headers that claim huge frames is searched in linear time", "[damage]") {
-  const std::size_t megabytes = 8;
-  Log log;
-  log.some(1).text("torn");
-  const std::size_t end = log.image.size() + megabytes * 1024 * 1024;
-  while (log.image.size() < end) {
-    const std::size_t at = log.image.size();
-    Image header = Frame{.first_lsn = 2 + at % 1000, .flags = synced_before}.image();
-    poke(header, At::size, (end - at) / 2, 4);
-    append(log.image, Bytes(header).first(24));
-  }
-  const auto start = std::chrono::steady_clock::now();
-  const auto judged = judge_image(log.image);
-  const auto took = std::chrono::steady_clock::now() - start;
-  REQUIRE(judged.ok());
-  CHECK(took < std::chrono::seconds(20));  // one check of each claim alone would take minutes
-}
-
-TEST_CASE("Hostile: whole frames within whole frames are searched in linear time, however deep", "[damage]") {
-  Log inner;
-  inner.event("seed");
-  for (int depth = 0; depth < 2000; ++depth) {
-    Log outer;
-    inner = outer.event(as_text(inner.image));
-  }
-  Log log;
-  log.some(1).text("torn");
-  append(log.image, inner.image);
-  const auto judged = judge_image(log.image);
-  REQUIRE(judged.ok());
-  CHECK(judged.disk.state->copies.size() == 1);
-}
-
-TEST_CASE("Hostile: a header that claims more than the file has costs no memory", "[damage]") {
-  Log log;
-  log.some(1);
-  Image header = Frame{.first_lsn = 2}.image();
-  poke(header, At::size, 0xFFFF'FFFF, 4);
-  append(log.image, header);
-  ReadDisk disk(log.image);
-  REQUIRE(open(disk).ok());
-  CHECK(disk.state->largest_read <= log.image.size());
 }

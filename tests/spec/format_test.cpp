@@ -49,7 +49,8 @@ void require_golden(const std::string& name, C compressor) {
   CHECK(opened.result->last_lsn == highest);
   for (const Lsn from : {Lsn{1}, highest / 2, highest - 1, highest, highest + 1}) {
     std::vector<Event> tail;
-    std::copy_if(expected.begin(), expected.end(), std::back_inserter(tail), [&](const Event& e) { return e.lsn >= from; });
+    std::copy_if(expected.begin(), expected.end(), std::back_inserter(tail),
+                 [&](const Event& e) { return e.lsn >= from; });
     CHECK(*read_all(opened.iterator(from)) == tail);
   }
 }
@@ -71,8 +72,17 @@ PlainDecoder::Inflate inflate_with(C compressor) {
 }  // namespace
 
 TEST_CASE("The worked example of the format, byte for byte", "[format]") {
-  const Image frame = from_hex("4557414c" "0200" "0000" "01000000" "0100000000000000" "24000000"
-                               "02000000" "0000" "6869" "a233e83d");
+  const Image frame = from_hex(
+      "4557414c"
+      "0200"
+      "0000"
+      "01000000"
+      "0100000000000000"
+      "24000000"
+      "02000000"
+      "0000"
+      "6869"
+      "a233e83d");
   CHECK(Log().event("hi").image == frame);
   const auto checked = detail::format::check(frame);
   CHECK(checked.validity == detail::format::Validity::valid);
@@ -84,17 +94,31 @@ TEST_CASE("The worked example of the format, byte for byte", "[format]") {
 }
 
 TEST_CASE("A batch with meta, byte for byte", "[format]") {
-  const Image frame = from_hex("4557414c" "0200" "0200" "03000000" "0500000000000000" "35000000"
-                               "03000000" "0200" "6d6d" "616263"
-                               "00000000" "0000"
-                               "02000000" "0000" "7879" "c51d6f53");
+  const Image frame = from_hex(
+      "4557414c"
+      "0200"
+      "0200"
+      "03000000"
+      "0500000000000000"
+      "35000000"
+      "03000000"
+      "0200"
+      "6d6d"
+      "616263"
+      "00000000"
+      "0000"
+      "02000000"
+      "0000"
+      "7879"
+      "c51d6f53");
   CHECK(Log(5).batch({{"abc", "mm"}, {"", ""}, {"xy", ""}}, synced_before).image == frame);
   const auto events = read_all(open(MappedDisk(frame)).iterator(0));
   CHECK(*events == std::vector<Event>{
                        {5, bytes_of("abc"), bytes_of("mm")}, {6, {}, std::nullopt}, {7, bytes_of("xy"), std::nullopt}});
 }
 
-TEMPLATE_TEST_CASE("Files of the reference implementations are read event for event", "[format][golden]", MappedDisk, ReadDisk) {
+TEMPLATE_TEST_CASE("Files of the reference implementations are read event for event", "[format][golden]", MappedDisk,
+                   ReadDisk) {
   for (const auto* name : {"rust-basic", "rust-random", "rust-multiproducer", "rust-dropgaps", "go-basic"}) {
     CAPTURE(name);
     require_golden<TestType>(name, NoCompressor());
@@ -121,7 +145,8 @@ TEST_CASE("Golden files report their gaps and inversions", "[format][golden]") {
   CHECK(report("rust-multiproducer").inversions > 0);
 }
 
-TEST_CASE("Compressed golden files open without their compressor and read as compressor_required, not as empty", "[format][golden]") {
+TEST_CASE("Compressed golden files open without their compressor and read as compressor_required, not as empty",
+          "[format][golden]") {
   for (const auto* name : {"rust-rle", "go-zlib"}) {
     const auto opened = open(MappedDisk(golden_image(name)));
     REQUIRE(opened.ok());

@@ -27,13 +27,14 @@ namespace rewal_test {
 using namespace rewal;
 
 inline const std::vector<std::string>& golden_names() {
-  static const std::vector<std::string> names{"rust-basic",         "rust-random", "rust-multiproducer",
-                                              "rust-dropgaps",      "go-basic",    "rust-rle",
-                                              "go-zlib"};
+  static const std::vector<std::string> names{
+      "rust-basic", "rust-random", "rust-multiproducer", "rust-dropgaps", "go-basic", "rust-rle", "go-zlib"};
   return names;
 }
 
-inline std::string golden_path(const std::string& name) { return std::string(REWAL_TEST_GOLDEN_DIR) + "/" + name + ".wal"; }
+inline std::string golden_path(const std::string& name) {
+  return std::string(REWAL_TEST_GOLDEN_DIR) + "/" + name + ".wal";
+}
 
 inline std::vector<std::byte> file_bytes(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -129,7 +130,9 @@ struct Zlib {
 
  private:
   static const Bytef* from(Bytes bytes) { return reinterpret_cast<const Bytef*>(bytes.data()); }
-  static Bytef* to(std::vector<std::byte>& bytes, std::size_t at) { return reinterpret_cast<Bytef*>(bytes.data() + at); }
+  static Bytef* to(std::vector<std::byte>& bytes, std::size_t at) {
+    return reinterpret_cast<Bytef*>(bytes.data() + at);
+  }
 };
 #endif
 

@@ -41,6 +41,12 @@ inline void poke(Image& image, std::size_t at, std::uint64_t value, std::size_t 
 
 inline void append(Image& image, Bytes more) { image.insert(image.end(), more.begin(), more.end()); }
 
+/// The first `size` bytes.
+inline Image cut(Image image, std::size_t size) {
+  image.resize(size);
+  return image;
+}
+
 /// Where the fields of a frame are.
 struct At {
   static constexpr std::size_t magic = 0, version = 4, flags = 6, count = 8, first_lsn = 12, size = 20, region = 24;

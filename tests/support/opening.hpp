@@ -5,6 +5,9 @@
 #ifndef REWAL_TESTS_SUPPORT_OPENING_HPP
 #define REWAL_TESTS_SUPPORT_OPENING_HPP
 
+#include <catch2/catch_test_macros.hpp>
+
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -80,6 +83,38 @@ Judged<Disk> judge_image(const std::vector<std::byte>& image, Recovery policy = 
   Disk disk(image);
   auto opened = open(disk, policy, start_lsn);
   return {std::move(disk), std::move(opened)};
+}
+
+inline constexpr std::array policies{Recovery::repair, Recovery::truncate, Recovery::strict};
+
+/// Refused with this code, and not one byte or call has changed anything.
+template <class Disk>
+void require_refused(const Judged<Disk>& judged, const std::vector<std::byte>& image, Errc code) {
+  REQUIRE_FALSE(judged.ok());
+  CHECK(judged.error() == code);
+  CHECK(judged.content() == image);
+  CHECK(judged.changes().empty());
+}
+
+/// A side that is written up to the end of `image`, without recovery looking at it first.
+template <class Disk, class C = NoCompressor>
+auto unchecked(const std::vector<std::byte>& image, C compressor = {}, std::uint64_t max_frame_bytes = 1 << 30) {
+  auto side = side_of(Disk(image), std::move(compressor), max_frame_bytes);
+  side->written_end.store(image.size());
+  return side;
+}
+
+/// An iterator over such a side.
+template <class Disk, class C = NoCompressor>
+detail::Iterator<Disk, C> over(const std::vector<std::byte>& image, Lsn from = 0, C compressor = {},
+                               std::uint64_t max_frame_bytes = 1 << 30) {
+  return {unchecked<Disk>(image, std::move(compressor), max_frame_bytes), from};
+}
+
+inline std::vector<Lsn> lsns(const std::vector<Event>& events) {
+  std::vector<Lsn> result;
+  for (const auto& event : events) result.push_back(event.lsn);
+  return result;
 }
 
 }  // namespace rewal_test

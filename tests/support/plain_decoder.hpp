@@ -21,7 +21,8 @@ class PlainDecoder {
   using Octets = std::vector<std::byte>;
   using Inflate = std::function<std::optional<Octets>(const Octets&)>;
 
-  explicit PlainDecoder(Octets file, Inflate inflate = nullptr) : file_(std::move(file)), inflate_(std::move(inflate)) {}
+  explicit PlainDecoder(Octets file, Inflate inflate = nullptr)
+      : file_(std::move(file)), inflate_(std::move(inflate)) {}
 
   /// The next frame's events; none where no good frame stands at position().
   std::optional<std::vector<rewal::Event>> frame() {
@@ -68,7 +69,8 @@ class PlainDecoder {
     return state ^ 0xFFFFFFFF;
   }
 
-  static std::optional<std::vector<rewal::Event>> records(const Octets& region, std::uint64_t count, std::uint64_t lsn) {
+  static std::optional<std::vector<rewal::Event>> records(const Octets& region, std::uint64_t count,
+                                                          std::uint64_t lsn) {
     std::vector<rewal::Event> events;
     std::size_t at = 0;
     if (count == 0 || lsn == 0) return std::nullopt;

@@ -107,15 +107,11 @@ class TestDisk {
     std::memcpy(into.data(), state->content.data() + from, count);
     return count;
   }
-  Result<std::shared_ptr<const Mapping>> map(std::uint64_t size)
-    requires maps
-  {
+  Result<std::shared_ptr<const Mapping>> map(std::uint64_t size) requires maps {
     if (auto ok = begin("map"); !ok) return ok.error();
     return std::make_shared<const Mapping>(state, static_cast<std::size_t>(size));
   }
-  Result<std::string> preserve(std::uint64_t offset, Bytes bytes)
-    requires preserves
-  {
+  Result<std::string> preserve(std::uint64_t offset, Bytes bytes) requires preserves {
     if (auto ok = begin("preserve"); !ok) return ok.error();
     note("preserve " + std::to_string(offset));
     state->copies.emplace_back(offset, std::vector<std::byte>(bytes.begin(), bytes.end()));

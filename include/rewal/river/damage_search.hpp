@@ -5,8 +5,8 @@
 // What follows from what it finds is left to the verdict.
 //
 // PROOF. Flag bit 1 says: everything before this frame had been fsynced when it was written. So a frame with it, found
-// behind bad bytes at c, proves damage, if it belongs to this log: its CRC is right, it is well formed, and its first
-// LSN lies in (L, L + (o - c) / 6] at offset o, where L is the highest LSN before c and 6 bytes are the shortest record.
+// behind bad bytes at c, proves damage, if it belongs to this log: its CRC is right, it is well formed, and at offset
+// o its first LSN lies in (L, L + (o - c) / 6]. L is the highest LSN before c; 6 bytes are the shortest record.
 // A payload may hold frames of its own, torn or whole, and these prove nothing. They are known by where they lie:
 //   - inside a whole frame: the search steps over each frame that it finds;
 //   - inside the bad frame at c, as far as its header may be believed. It may if magic and version are right, its
@@ -60,7 +60,8 @@ template <class S>
 class RangeChecksums {
  public:
   RangeChecksums(Source<S>& source, std::uint64_t begin) noexcept
-      : source_(&source), begin_(begin),
+      : source_(&source),
+        begin_(begin),
         stride_((std::max<std::uint64_t>)(least_stride, (source.end() - begin) / most_prefixes + 1)) {}
 
   /// The CRC-32C of [from, to), or none after a failure of the source or for lack of memory.
@@ -127,8 +128,12 @@ class DamageSearch {
  public:
   /// `bad_at` is c. `lsn_before` is L, or where c is 0 the log's start_lsn - 1.
   DamageSearch(S& storage, const void* log, std::uint64_t bad_at, std::uint64_t end, Lsn lsn_before) noexcept
-      : stream_(storage, log, end), probe_(storage, log, end, probe_chunk_bytes), checksums_(probe_, bad_at),
-        bad_at_(bad_at), end_(end), before_{lsn_before, lsn_before} {}
+      : stream_(storage, log, end),
+        probe_(storage, log, end, probe_chunk_bytes),
+        checksums_(probe_, bad_at),
+        bad_at_(bad_at),
+        end_(end),
+        before_{lsn_before, lsn_before} {}
   DamageSearch(const DamageSearch&) = delete;
   DamageSearch& operator=(const DamageSearch&) = delete;
 

@@ -52,9 +52,15 @@ class EventReader {
       : side_(std::move(side)), reading_(side_.get()), from_(from), cursor_(open_cursor(*side_, from)) {}
 
   EventReader(EventReader&& other) noexcept
-      : side_(std::move(other.side_)), reading_(std::exchange(other.reading_, nullptr)), from_(other.from_),
-        cursor_(std::move(other.cursor_)), record_(other.record_), records_left_(other.records_left_), lsn_(other.lsn_),
-        inflated_(std::move(other.inflated_)), error_(other.error_) {}
+      : side_(std::move(other.side_)),
+        reading_(std::exchange(other.reading_, nullptr)),
+        from_(other.from_),
+        cursor_(std::move(other.cursor_)),
+        record_(other.record_),
+        records_left_(other.records_left_),
+        lsn_(other.lsn_),
+        inflated_(std::move(other.inflated_)),
+        error_(other.error_) {}
   EventReader& operator=(EventReader&& other) noexcept {
     if (this == &other) return *this;
     std::destroy_at(this);  // as the destructor does: what reads goes before what it reads from
@@ -111,7 +117,7 @@ class EventReader {
 
   [[nodiscard]] static FrameCursor<S> open_cursor(ReadSide<S, C>& side, Lsn from) {
     if (side.closed.load(std::memory_order_acquire)) return {Source<S>(side.storage, &side, 0), 0};  // E2
-    const std::uint64_t end = side.written_end.load(std::memory_order_acquire);                        // E1
+    const std::uint64_t end = side.written_end.load(std::memory_order_acquire);                      // E1
     std::uint64_t begin = 0;
     {
       const std::lock_guard lock(side.index_mutex);
@@ -152,6 +158,9 @@ class EventReader {
   }
 
   [[nodiscard]] REWAL_INLINE Read begin_records(const format::Header& header, Bytes region) noexcept {
+    if constexpr (has_compressor<C>) {
+      if (REWAL_UNLIKELY(inflated_.capacity() > kept_buffer_bytes)) inflated_ = {};
+    }
     if (REWAL_UNLIKELY(header.compressed())) {
       if (inflate(header, region) == Read::failed) return Read::failed;
       region = inflated_;
@@ -169,7 +178,6 @@ class EventReader {
     if constexpr (!has_compressor<C>) {
       return failed(Errc::compressor_required);
     } else {
-      if (inflated_.capacity() > kept_buffer_bytes) inflated_ = {};
       inflated_.clear();
       inflating_ = true;
       const Result<void> done = [&]() -> Result<void> {
@@ -179,8 +187,9 @@ class EventReader {
       inflating_ = false;
       if (!done) return failed(done.error());
       if (!format::holds_records(inflated_, header.count)) {
-        return failed({Errc::corrupted, "a frame decompressed to something else than its records: "
-                                        "open the log with the compressor it was written with"});
+        return failed({Errc::corrupted,
+                       "a frame decompressed to something else than its records: "
+                       "open the log with the compressor it was written with"});
       }
       return Read::event;
     }

@@ -67,7 +67,9 @@ class FrameCursor {
   [[nodiscard]] const Source<S>& source() const noexcept { return source_; }
 
  private:
-  REWAL_NOINLINE Walk too_short(std::uint64_t left) noexcept { return left == 0 ? Walk::end : bad(format::Validity::torn); }
+  REWAL_NOINLINE Walk too_short(std::uint64_t left) noexcept {
+    return left == 0 ? Walk::end : bad(format::Validity::torn);
+  }
 
   Walk bad(format::Validity validity) noexcept {
     validity_ = validity;
@@ -100,13 +102,14 @@ class FrameCursor {
 /// What a reader says of bad bytes below the written end.
 [[nodiscard]] inline Error damage_at(std::uint64_t offset, format::Validity validity) noexcept {
   using format::Validity;
-  const Error error = validity == Validity::unknown
-                          ? Error(Errc::invalid_record,
-                                  "the frame has flags or a version that this release does not know: read it with a newer one")
-                      : validity == Validity::malformed
-                          ? Error(Errc::corrupted,
-                                  "the frame's checksum is right but its content is impossible: a faulty program wrote it")
-                          : Error(Errc::corrupted);
+  const Error error =
+      validity == Validity::unknown
+          ? Error(Errc::invalid_record,
+                  "the frame has flags or a version that this release does not know: read it with a newer one")
+      : validity == Validity::malformed
+          ? Error(Errc::corrupted,
+                  "the frame's checksum is right but its content is impossible: a faulty program wrote it")
+          : Error(Errc::corrupted);
   return error.at_offset(offset);
 }
 

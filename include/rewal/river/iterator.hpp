@@ -67,7 +67,7 @@ class Iterator {
   [[nodiscard]] std::optional<Error> err() const noexcept { return reader_.error(); }
 
   /// The rest of the events as an input range of `Result<BorrowedEvent>`. Where the reading fails, the error is the
-  /// range's last element. begin() goes on where the last reading stopped; moving the Iterator ends the loop's validity.
+  /// range's last element. begin() goes on where the last reading stopped. Do not move the Iterator in a loop over it.
   class RangeIterator {
    public:
     using iterator_concept = std::input_iterator_tag;

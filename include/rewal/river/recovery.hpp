@@ -2,7 +2,7 @@
 //
 // Recovery: reads a log from offset 0 when it is opened, finds where it ends, and cuts what a crash left behind.
 // Runs on the opening thread, alone with the storage: no writer and no reader exists yet.
-// What ends a log and what is done about it is decided by verdict.hpp; preallocating, hooks and stats are left to the log.
+// What ends a log and what is done about it is decided by verdict.hpp; hooks and stats are left to the log.
 //
 // ORDER of what it changes, each step finished before the next begins: bytes worth saving are preserved (durably, by
 // the storage), the file is truncated, what is kept is fsynced. A crash before the truncation leaves the same file,
@@ -44,8 +44,8 @@ namespace rewal::detail {
 /// What recovery found and did. The log goes on at report.kept_bytes.
 struct Recovered {
   RecoveryReport report;
-  Lsn last_lsn = 0;                        ///< the highest of the kept events, 0 where there are none
-  std::optional<std::uint64_t> damage_at;  ///< where damage was cut: counts in Stats::corruptions, on_corruption hears it
+  Lsn last_lsn = 0;  ///< the highest of the kept events, 0 where there are none
+  std::optional<std::uint64_t> damage_at;  ///< where damage was cut, for Stats::corruptions and on_corruption
 };
 
 template <class S, class C>
@@ -179,9 +179,9 @@ class RecoveryRun {
     if (size_ == end()) return {};
     const std::string at = std::to_string(end());
     const std::string bytes = std::to_string(size_ - end());
-    if (verdict == Verdict::new_log) return "the file held " + bytes + " zero bytes alone: a new log";
-    if (verdict == Verdict::clean_end) return "space that was preallocated and not written, " + bytes + " zero bytes, was cut";
-    if (verdict == Verdict::tear) return "the frame at offset " + at + " was torn by a crash and was cut, " + bytes + " bytes in all";
+    if (verdict == Verdict::new_log) return "the file held nothing but " + bytes + " zero bytes: a new log";
+    if (verdict == Verdict::clean_end) return "preallocated space that was never written was cut: " + bytes + " bytes";
+    if (verdict == Verdict::tear) return "a crash tore the frame at offset " + at + ": " + bytes + " bytes were cut";
     return "the frame at offset " + at + " is damaged although the one at " + std::to_string(*wreckage_.proof_at) +
            " proves that it had been fsynced, and " + bytes + " bytes were cut";
   }

@@ -125,8 +125,7 @@ class Source {
     int interruptions = 0;
     while (have < bytes) {
       const std::span<std::byte> room(buffer_.get() + have, bytes - have);
-      const Result<std::size_t> got =
-          storage_call(log_, [&] { return storage_->read_at(room, offset + have); });
+      const Result<std::size_t> got = storage_call(log_, [&] { return storage_->read_at(room, offset + have); });
       if (!got) {
         if (was_interrupted(got.error()) && ++interruptions < most_interruptions) continue;
         fail(got.error().offset() ? got.error() : got.error().at_offset(offset + have));
@@ -155,8 +154,8 @@ class Source {
   std::uint64_t end_;
   std::size_t chunk_bytes_;
 
-  Bytes loaded_;                   // of the mapping, or of buffer_
-  std::uint64_t loaded_at_ = 0;    // where in the file loaded_ begins
+  Bytes loaded_;                 // of the mapping, or of buffer_
+  std::uint64_t loaded_at_ = 0;  // where in the file loaded_ begins
   std::shared_ptr<const void> mapping_;
   std::unique_ptr<std::byte[]> buffer_;
   std::size_t buffer_bytes_ = 0;

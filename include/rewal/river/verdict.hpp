@@ -45,8 +45,8 @@ struct Evidence {
   bool zeros_alone = false;    ///< the file is empty or all zero
   bool foreign_start = false;  ///< rule 2
   format::Validity at_c = format::Validity::torn;
-  bool zeros_from_c = false;   ///< none or only zeros from c on
-  bool proof = false;          ///< a frame proves that c had been fsynced
+  bool zeros_from_c = false;  ///< none or only zeros from c on
+  bool proof = false;         ///< a frame proves that c had been fsynced
 };
 
 /// The rules, in their order.
