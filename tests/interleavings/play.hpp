@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: MIT
+//
+// Plays: the scenarios of the queue and of waiting, made of the library's own Ring, EventCount and Pen on the model.
+// A play is a few threads that each do a few things, with all bytes that the edges protect in a Shadow. What to play,
+// and how far it is searched, is left to the tests.
+
+#ifndef REWAL_TESTS_INTERLEAVINGS_PLAY_HPP
+#define REWAL_TESTS_INTERLEAVINGS_PLAY_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <rewal/lsn.hpp>
+#include <rewal/sync/event_count.hpp>
+#include <rewal/sync/pen.hpp>
+#include <rewal/sync/ring.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "model_threads.hpp"
+#include "scheduler.hpp"
+
+namespace rewal_model {
+
+/// Threads as a list of functions on the play.
+template <class P>
+class Play : public Scenario {
+ public:
+  using Body = std::function<void(P&)>;
+
+  [[nodiscard]] unsigned threads() const override { return static_cast<unsigned>(bodies_->size()); }
+  void run(unsigned thread) override { (*bodies_)[thread](static_cast<P&>(*this)); }
+
+  static Make of(std::vector<Body> bodies, std::function<std::unique_ptr<P>()> make) {
+    return [bodies = std::make_shared<std::vector<Body>>(std::move(bodies)), make = std::move(make)] {
+      auto play = make();
+      static_cast<Play&>(*play).bodies_ = bodies;
+      return play;
+    };
+  }
+
+ private:
+  std::shared_ptr<std::vector<Body>> bodies_;
+};
+
+/// The queue with small frames whose bytes are shadowed, and the two places where its users sleep.
+class RingPlay final : public Play<RingPlay> {
+ public:
+  using Ring = rewal::detail::Ring<ModelThreads>;
+  using Claim = rewal::detail::Claim;
+  using Refusal = rewal::detail::Refusal;
+  using Wake = rewal::detail::Wake;
+  using Lsn = rewal::Lsn;
+
+  static constexpr std::uint32_t frame_bytes = 34;
+
+  /// `used_before`: frames that have gone through the queue, so that it begins in the middle of its memory.
+  RingPlay(std::uint64_t bytes, std::uint64_t frames, unsigned used_before, unsigned in_flight = 0)
+      : ring(bytes, frames, first_lsn_),
+        shadowed_bytes_(static_cast<std::size_t>((std::min)(bytes + 63, most_shadowed_bytes) / 64 * 64)),
+        memory_(shadowed_bytes_ / 2),
+        base_(ring.room(byte_at_start()).first.data()) {
+    for (unsigned i = 0; i < used_before; ++i) {
+      produce();
+      consume(frame_bytes);
+    }
+    for (unsigned i = 0; i < in_flight; ++i) produce();
+  }
+
+  Ring ring;
+  rewal::detail::EventCount<ModelThreads> rest;
+  rewal::detail::EventCount<ModelThreads> room;
+
+  // ---- producers -----------------------------------------------------------------------------------------------------
+
+  Refusal produce(std::uint32_t size = frame_bytes, std::uint32_t records = 1, Wake wake = Wake::writer) {
+    return finish(ring.try_claim(size, records, wake), records);
+  }
+  Refusal produce_held(std::uint32_t size = frame_bytes) { return finish(ring.try_claim_held(size, 1), 1); }
+
+  /// Fills and publishes what was claimed, and wakes the consumer if that is owed.
+  Refusal finish(const Claim& claim, std::uint32_t records) {
+    if (!claim) return claim.refusal;
+    check(!claim.overdrawn, "a claim is overdrawn");
+    assigned_[current_thread()].push_back({claim.first_lsn, records});
+    fill(claim.first_lsn, claim.size, records, ring.room(claim));
+    ring.publish(claim);
+    if (claim.owes_wake_up && wakes_consumer) rest.notify_all();
+    return Refusal::none;
+  }
+
+  Refusal produce_large(std::uint32_t size, bool held = false) {
+    if (!ring.empty()) return Refusal::full;
+    rewal::detail::LargeRest outside(new std::byte[ring.large_rest_bytes(size)]);
+    const Claim claim = ring.try_claim_large(size, 1, held);
+    if (!claim) return claim.refusal;
+    assigned_[current_thread()].push_back({claim.first_lsn, 1});
+    large_.write(0);
+    const auto bytes = ring.large_room(claim, std::move(outside));
+    if (claim.owes_wake_up && wakes_consumer) rest.notify_all();
+    fill(claim.first_lsn, size, 1, bytes, size / 2);
+    ring.publish_large(size / 2);
+    touch(bytes.part(size / 2, size), true);
+    ring.publish_large(size);
+    large_complete_.add();
+    return Refusal::none;
+  }
+
+  /// As a blocked append: tries again until there is room or there never will be.
+  Refusal produce_blocking(std::uint32_t size = frame_bytes) {
+    Refusal refusal = produce(size);
+    while (refusal == Refusal::full || refusal == Refusal::held) {
+      const auto key = room.prepare();
+      refusal = produce(size);
+      if (refusal != Refusal::full && refusal != Refusal::held) {
+        room.cancel();
+        break;
+      }
+      if (ring.end_rest()) rest.notify_all();
+      ++blocked_;
+      room.sleep(key);
+      --blocked_;
+      refusal = produce(size);
+    }
+    return refusal;
+  }
+
+  // ---- the consumer --------------------------------------------------------------------------------------------------
+
+  /// Takes what is published, at most `most` bytes; false where nothing is.
+  bool consume(std::uint64_t most = UINT64_MAX, bool tells_room = false) {
+    const auto run = ring.gather(most);
+    if (run.frames == 0) return consume_large(tells_room);
+    const Lsn next = take(run.bytes, run.frames, run.last_frame_at);
+    ring.consume(run, next);
+    if (tells_room && ring.half_empty()) room.notify_all();
+    return true;
+  }
+  bool consume_large(bool tells_room = false) {
+    const auto frame = ring.gather_large();
+    if (frame.size() == 0) return false;
+    large_.read(0);
+    ++large_taken_;
+    // The first bytes may go out before the last have come.
+    std::size_t done = ring.large_published();
+    touch(frame.part(0, done), true);
+    if (done < frame.size()) large_complete_.await(large_taken_);
+    while (done < frame.size()) {
+      const std::size_t published = ring.large_published();
+      touch(frame.part(done, published), true);
+      done = published;
+    }
+    const Lsn next = take(frame, 1, 0);
+    large_.write(0);
+    ring.consume_large(next);
+    if (tells_room && ring.half_empty()) room.notify_all();
+    return true;
+  }
+
+  /// As the writer thread: falls asleep if nothing is in flight; the next claim wakes it.
+  void sleep_if_empty() {
+    if (!ring.fall_asleep()) return;
+    const auto key = rest.prepare();
+    if (!ring.is_resting()) {
+      rest.cancel();
+    } else {
+      rest.sleep(key);
+    }
+    ring.end_rest();
+  }
+  void nap(std::int64_t until) {
+    ring.take_a_nap();
+    nap_begun_already(until);
+  }
+  void nap_begun_already(std::int64_t until = INT64_MAX) {
+    const auto key = rest.prepare();
+    if (!ring.is_resting()) {
+      rest.cancel();
+    } else {
+      rest.sleep(key, ModelThreads::Time(ModelThreads::Clock::duration(until)));
+    }
+    ring.end_rest();
+  }
+
+  bool wakes_consumer = true;
+  bool consumer_may_sleep_when_empty = false;
+
+  /// What `claims` claims is one run of LSNs.
+  template <class F>
+  void consecutive(F&& claims) {
+    auto& mine = assigned_[current_thread()];
+    const std::size_t before = mine.size();
+    claims();
+    for (std::size_t i = before + 1; i < mine.size(); ++i) {
+      check(mine[i].first == mine[i - 1].first + mine[i - 1].second, "somebody claims while the queue is held");
+    }
+  }
+  /// `last` counts as assigned what this thread has claimed.
+  void own_is_assigned(Lsn last) {
+    for (const auto& [first, records] : assigned_[current_thread()]) {
+      check(last >= first + records - 1, "last_assigned_lsn is behind an append that has returned");
+    }
+  }
+  /// Nothing is in the queue, and nothing ever will be.
+  void nothing_more() { consumed_in_the_end_ = next_to_consume_; }
+
+  rewal::detail::Pen<ModelThreads> pen;
+  Tally nap_begun;
+
+  // ---- afterwards ----------------------------------------------------------------------------------------------------
+
+  [[nodiscard]] bool may_rest() override {
+    if (blocked_ != 0) return !ring.half_empty();
+    return consumer_may_sleep_when_empty && ring.empty();
+  }
+
+  void finish() override {
+    while (consume()) {
+    }
+    check(ring.empty() || blocked_ != 0, "something is left in the queue");
+    std::vector<std::pair<Lsn, std::uint32_t>> all;
+    for (const auto& of_thread : assigned_) {
+      Lsn last = 0;
+      for (const auto& [first, records] : of_thread) {
+        check(first > last, "a thread's LSNs go back");
+        last = first;
+        all.emplace_back(first, records);
+      }
+    }
+    std::sort(all.begin(), all.end());
+    Lsn next = first_lsn_;
+    for (const auto& [first, records] : all) {
+      check(first == next, "LSNs are not contiguous");
+      next = first + records;
+    }
+    check(consumed_in_the_end_ == 0 || consumed_in_the_end_ == next, "a claim came after the queue was sealed and empty");
+    check(next == next_to_consume_, "what was assigned and what was consumed differ");
+    check(ring.last_assigned_lsn() == next - 1, "last_assigned_lsn is wrong");
+    check(ring.frames_in_flight() == 0 && ring.bytes_in_flight() == 0, "the queue's counts are wrong");
+  }
+
+  [[nodiscard]] std::size_t assigned_by(unsigned thread) const { return assigned_[thread].size(); }
+
+ private:
+  static constexpr std::uint64_t most_shadowed_bytes = 1024;
+  static constexpr Lsn first_lsn_ = 1;
+
+  [[nodiscard]] static Claim byte_at_start() {
+    Claim claim;
+    claim.size = 1;
+    return claim;
+  }
+
+  struct Content {
+    Lsn first_lsn;
+    std::uint32_t size;
+    std::uint32_t records;
+  };
+
+  void fill(Lsn lsn, std::uint32_t size, std::uint32_t records, const rewal::detail::RingSpan<std::byte>& bytes) {
+    fill(lsn, size, records, bytes, size);
+  }
+  void fill(Lsn lsn, std::uint32_t size, std::uint32_t records, const rewal::detail::RingSpan<std::byte>& bytes,
+            std::size_t first_part) {
+    touch(bytes.part(0, first_part), true);
+    const Content content{lsn, size, records};
+    std::byte raw[sizeof(Content)];
+    std::memcpy(raw, &content, sizeof raw);
+    for (std::size_t i = 0; i < sizeof raw; ++i) bytes[i] = raw[i];
+  }
+
+  Lsn take(const rewal::detail::RingSpan<std::byte>& bytes, std::uint64_t frames, std::size_t last_at) {
+    touch(bytes, true);  // the writer patches flags
+    Lsn next = ring.next_unconsumed_lsn();
+    std::size_t at = 0;
+    std::size_t last = 0;
+    for (std::uint64_t i = 0; i < frames; ++i) {
+      Content content{};
+      std::byte raw[sizeof(Content)];
+      if (at + sizeof raw > bytes.size()) complain("a run is too short");
+      bytes.copy_to(at, raw);
+      std::memcpy(&content, raw, sizeof raw);
+      check(content.first_lsn == next, "frames lie out of LSN order");
+      next += content.records;
+      last = at;
+      at += content.size;
+    }
+    check(at == bytes.size() && last == last_at, "a run does not end with its last frame");
+    next_to_consume_ = next;
+    return next;
+  }
+
+  /// In cells of two bytes.
+  void touch(const rewal::detail::RingSpan<std::byte>& bytes, bool writes) {
+    for (const auto& part : {bytes.first, bytes.second}) {
+      if (part.empty()) continue;
+      const std::ptrdiff_t at = part.data() - base_;
+      if (at < 0 || at >= static_cast<std::ptrdiff_t>(shadowed_bytes_)) continue;  // the rest of a large frame
+      const std::size_t cell = static_cast<std::size_t>(at) / 2;
+      const std::size_t cells = (part.size() + 1) / 2;
+      if (writes) memory_.write(cell, cells); else memory_.read(cell, cells);
+    }
+  }
+
+  const std::size_t shadowed_bytes_;
+  Shadow memory_;
+  Shadow large_{1};               // the queue's fields for a large frame
+  Tally large_complete_;
+  std::uint64_t large_taken_ = 0;  // by the consumer
+  const std::byte* base_;
+  std::vector<std::pair<Lsn, std::uint32_t>> assigned_[most_threads];
+  Lsn next_to_consume_ = first_lsn_;  // by the consumer
+  Lsn consumed_in_the_end_ = 0;
+  unsigned blocked_ = 0;
+};
+
+}  // namespace rewal_model
+
+#endif  // REWAL_TESTS_INTERLEAVINGS_PLAY_HPP

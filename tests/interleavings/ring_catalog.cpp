@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT
+//
+// What is played on the queue. Its capacity is two frames of 34 bytes in 128 bytes of memory, unless said otherwise.
+
+#include "catalog.hpp"
+#include "play.hpp"
+
+namespace rewal_model {
+namespace {
+
+using P = RingPlay;
+using Refusal = P::Refusal;
+using Body = P::Body;
+
+/// `used`: frames that went through before; 3 of them, and the next frame goes over the end of the memory.
+std::function<std::unique_ptr<P>()> ring(unsigned used, unsigned in_flight = 0, std::uint64_t bytes = 68,
+                                         std::uint64_t frames = 8) {
+  return [=] { return std::make_unique<P>(bytes, frames, used, in_flight); };
+}
+std::function<std::unique_ptr<P>()> sleeping(unsigned used, unsigned in_flight = 0) {
+  return [=] {
+    auto play = std::make_unique<P>(68, 8, used, in_flight);
+    play->consumer_may_sleep_when_empty = true;
+    return play;
+  };
+}
+
+Body produces(unsigned n, std::uint32_t records = 1) {
+  return [=](P& p) {
+    for (unsigned i = 0; i < n; ++i) p.produce(P::frame_bytes, records);
+  };
+}
+Body consumes(unsigned n, std::uint64_t most = UINT64_MAX) {
+  return [=](P& p) {
+    for (unsigned i = 0; i < n; ++i) p.consume(most);
+  };
+}
+void must(P& p, std::uint32_t records = 1) {
+  check(p.produce(P::frame_bytes, records) == Refusal::none, "refused although there is room");
+}
+Body blocks(unsigned n) {
+  return [=](P& p) {
+    for (unsigned i = 0; i < n; ++i) p.produce_blocking();
+  };
+}
+Body consumes_and_tells(unsigned n, std::uint64_t most = UINT64_MAX) {
+  return [=](P& p) {
+    for (unsigned i = 0; i < n; ++i) p.consume(most, true);
+  };
+}
+Body consumes_and_sleeps(unsigned n) {
+  return [=](P& p) {
+    for (unsigned i = 0; i < n; ++i) {
+      p.consume();
+      p.sleep_if_empty();
+    }
+  };
+}
+
+/// Sees that what this thread appended counts as assigned, and that observers stay within bounds.
+void produces_and_looks(P& p) {
+  if (p.produce() != Refusal::none) return;
+  const rewal::Lsn last = p.ring.last_assigned_lsn();
+  check(last >= 1 && last <= 8, "last_assigned_lsn is out of bounds");
+  p.own_is_assigned(last);
+}
+void observes(P& p) {
+  rewal::Lsn last = 0;
+  for (int i = 0; i < 2; ++i) {
+    const rewal::Lsn now = p.ring.last_assigned_lsn();
+    check(now >= last && now <= 8, "last_assigned_lsn goes back or too far");
+    last = now;
+  }
+  check(p.ring.frames_in_flight() <= 2, "more frames in flight than there is room for");
+}
+void seals_and_drains(P& p) {
+  p.ring.seal();
+  check(p.produce() == Refusal::sealed, "a claim succeeds after the seal");
+  check(!p.ring.fall_asleep(), "the consumer falls asleep on a sealed queue");
+  p.consume();
+  p.consume();
+  if (p.ring.empty()) p.nothing_more();
+}
+void holds(P& p) {
+  if (p.ring.try_hold() != Refusal::none) return;
+  p.consecutive([&] {
+    p.produce_held();
+    p.produce_held();
+  });
+  p.ring.release_hold();
+}
+void large(P& p) { p.produce_large(200); }
+void holds_for_large(P& p) {
+  if (p.ring.try_hold() != Refusal::none) return;
+  if (p.produce_large(200, true) != Refusal::none) p.ring.release_hold();
+}
+void consumes_with_pen(P& p) {
+  for (int i = 0; i < 2; ++i) {
+    if (!p.pen.try_take()) continue;
+    p.consume();
+    p.pen.put_down();
+  }
+}
+
+std::vector<Entry> make_catalog() {
+  const auto play = [](std::vector<Body> bodies, std::function<std::unique_ptr<P>()> make) {
+    return P::of(std::move(bodies), std::move(make));
+  };
+  const Body rejoins = [](P& p) {
+    p.consume(P::frame_bytes);
+    must(p);
+  };
+  const Body must_once = [](P& p) { must(p); };
+  std::vector<Entry> all;
+  // Places, LSNs, the edges R1 to R5.
+  all.push_back({"producer, consumer", play({produces(3), consumes(3)}, ring(3)), 3, 1});
+  all.push_back({"two producers, consumer", play({produces(1), produces(1), consumes(2)}, ring(3))});
+  all.push_back({"two frames, one frame, consumer", play({produces(2), produces(1), consumes(2)}, ring(3)), 1, 0});
+  all.push_back({"two frames each", play({produces(2), produces(2)}, ring(2)), 1000, 1});
+  all.push_back({"two frames each, consumer", play({produces(2), produces(2), consumes(2)}, ring(2)), 0, 0, 0, true});
+  all.push_back({"three producers", play({produces(1), produces(1, 3), produces(1)}, ring(2))});
+  all.push_back({"three producers, consumer (four threads)",
+                 play({produces(1), produces(1, 2), produces(1), consumes(2)}, ring(3)), 0, 0, 0, true});
+  all.push_back({"batches", play({produces(1, 3), produces(1, 2), consumes(2, 34)}, ring(3))});
+  // Room.
+  all.push_back({"full", play({produces(1), produces(1), consumes(1)}, ring(2, 1))});
+  all.push_back({"full of frames", play({produces(2), produces(1), consumes(1)}, ring(0, 1, 340, 2)), 1000, 0});
+  all.push_back({"the freed place", play({produces(2), consumes(2, 34)}, ring(1, 2))});
+  all.push_back({"a refusal is true", play({rejoins, must_once}, ring(3, 1))});
+  all.push_back({"a refusal is true, stale head", play({rejoins, must_once, must_once}, ring(3, 1, 102)), 2, 0});
+  // Observers.
+  all.push_back({"own LSN is assigned", play({produces_and_looks, produces_and_looks, consumes(1)}, ring(3)), 2, 0});
+  all.push_back({"observer", play({produces(2), observes, consumes(2)}, ring(3)), 2, 0});
+  all.push_back({"own frame is in flight", play({[](P& p) {
+                                                   must(p);
+                                                   check(!p.ring.empty(), "empty with a frame in flight");
+                                                 },
+                                                 produces(1)},
+                                                ring(3))});
+  // The consumer's rest.
+  all.push_back({"asleep", play({produces(1), consumes_and_sleeps(2)}, sleeping(3))});
+  all.push_back({"asleep, two frames", play({produces(2), consumes_and_sleeps(2)}, sleeping(3)), 2, 0});
+  all.push_back({"asleep, two producers", play({produces(1), produces(1), consumes_and_sleeps(2)}, sleeping(3)), 0, 0, 0});
+  all.push_back({"asleep, something in flight", play({produces(1), consumes_and_sleeps(2)}, sleeping(1, 1)), 1000, 0});
+  const Body naps = [](P& p) {
+    p.ring.take_a_nap();
+    p.nap_begun.add();
+    p.nap_begun_already();
+  };
+  const Body produces_into_nap = [](P& p) {
+    p.nap_begun.await(1);
+    p.produce();
+  };
+  all.push_back({"napping", play({produces_into_nap, produces_into_nap, naps}, ring(3)), 2, 0});
+  all.push_back({"napping for a while", play({produces(2), [](P& p) {
+                                                p.nap(5'000'000);
+                                                p.consume();
+                                              }},
+                                              sleeping(3))});
+  all.push_back({"told to wake up", play({[](P& p) {
+                                            if (p.ring.end_rest()) p.rest.notify_all();
+                                          },
+                                          consumes_and_sleeps(1), [](P& p) { p.produce(P::frame_bytes, 1, P::Wake::nobody);
+                                                                             if (p.ring.end_rest()) p.rest.notify_all(); }},
+                                         [] {
+                                           auto made = std::make_unique<P>(68, 8, 3);
+                                           made->consumer_may_sleep_when_empty = true;
+                                           return made;
+                                         }), 2, 0});
+  // Those who wait for room.
+  all.push_back({"blocked", play({blocks(1), consumes_and_tells(2, 34)}, ring(0, 2)), 2, 0});
+  all.push_back({"blocked, two producers", play({blocks(1), blocks(1), consumes_and_tells(2, 34)}, ring(0, 2)), 0, 0, 0, true});
+  all.push_back({"blocked, until sealed", play({blocks(1), [](P& p) {
+                                                  p.ring.seal();
+                                                  p.room.notify_all();
+                                                }},
+                                               ring(0, 2))});
+  // The seal.
+  all.push_back({"sealed", play({produces(1), produces(1), [](P& p) { p.ring.seal(); }}, ring(3)), 1000, 0});
+  all.push_back({"sealed and drained", play({produces(1), seals_and_drains}, ring(3))});
+  all.push_back({"sealed and drained, two producers", play({produces(1), produces(1), seals_and_drains}, ring(3)), 1, 0});
+  // Holds and large frames.
+  all.push_back({"held", play({holds, produces(2)}, ring(3)), 1000, 0});
+  all.push_back({"held twice", play({holds, holds, produces(1)}, ring(3)), 0, 0, 0});
+  all.push_back({"large, consumer", play({large, consumes(2)}, ring(3)), 3});
+  all.push_back({"large, small, consumer", play({large, produces(1), consumes(2)}, ring(3)), 1, 0});
+  all.push_back({"two large, consumer", play({large, large, consumes(2)}, ring(3)), 1, 0});
+  all.push_back({"held for large, small, consumer", play({holds_for_large, produces(1), consumes(2)}, ring(3)), 1, 0});
+  all.push_back({"large after large", play({[](P& p) { large(p); large(p); }, consumes(3)}, ring(3)), 3});
+  all.push_back({"large, asleep", play({large, consumes_and_sleeps(2)}, sleeping(3)), 3});
+  // Two consumers, one after the other.
+  all.push_back({"the pen changes hands", play({produces(2), consumes_with_pen, consumes_with_pen}, ring(3)), 1, 0});
+  // Frames counted apart, as in queues of many MiB.
+  all.push_back({"counted apart", play({produces(1), produces(1), consumes(1)}, ring(3, 0, 4u << 20, 16384)), 1, 0});
+  all.push_back({"counted apart, full", play({produces(1), produces(1), consumes(1, 34)},
+                                             ring(1, 16383, 4u << 20, 16384)), 0, 0, 0, true});
+  return all;
+}
+
+}  // namespace
+
+const std::vector<Entry>& ring_catalog() {
+  static const std::vector<Entry> all = make_catalog();
+  return all;
+}
+
+}  // namespace rewal_model

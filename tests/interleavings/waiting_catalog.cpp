@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+//
+// What is played on EventCount and Pen.
+
+#include "catalog.hpp"
+#include "play.hpp"
+
+namespace rewal_model {
+namespace {
+
+/// A condition that threads wait for, changed and looked at by relaxed operations: what orders them is EventCount's.
+struct Waited final : Play<Waited> {
+  ModelAtomic<std::uint32_t> condition{0};
+  rewal::detail::EventCount<ModelThreads> place;
+  rewal::detail::Pen<ModelThreads> pen;
+  Shadow storage{1};
+  unsigned entered = 0;  // by the pen's holder
+
+  void await(std::uint32_t least) {
+    while (condition.load(std::memory_order_relaxed) < least) {
+      const auto key = place.prepare();
+      if (condition.load(std::memory_order_relaxed) >= least) {
+        place.cancel();
+        return;
+      }
+      place.sleep(key);
+    }
+  }
+  void change() {
+    condition.fetch_add(1, std::memory_order_relaxed);
+    place.notify_all();
+  }
+
+  void with_pen() {
+    storage.write(0);
+    ++entered;
+    pen.put_down();
+    place.notify_all();
+  }
+  /// As Waiting and Lifecycle take it: sleeps while somebody else has it.
+  void take_pen() {
+    while (!pen.try_take()) {
+      const auto key = place.prepare();
+      if (!pen.is_taken()) {
+        place.cancel();
+      } else {
+        place.sleep(key);
+      }
+    }
+  }
+
+  void finish() override {
+    check(place.sleepers() == 0, "a sleeper is still counted");
+    check(!pen.is_taken(), "the pen is still taken");
+  }
+};
+
+using W = Waited;
+using Body = W::Body;
+
+std::vector<Entry> make_catalog() {
+  const auto play = [](std::vector<Body> bodies) { return W::of(std::move(bodies), [] { return std::make_unique<W>(); }); };
+  const auto waits = [](std::uint32_t least) { return Body([=](W& w) { w.await(least); }); };
+  const Body changes = [](W& w) { w.change(); };
+  const Body changes_twice = [](W& w) {
+    w.change();
+    w.change();
+  };
+  const Body waits_for_a_while = [](W& w) {
+    const auto key = w.place.prepare();
+    if (w.condition.load(std::memory_order_relaxed) != 0) {
+      w.place.cancel();
+    } else {
+      w.place.sleep(key, ModelThreads::Time(ModelThreads::Clock::duration(2'000'000)));
+    }
+    w.await(1);
+  };
+  const Body takes = [](W& w) {
+    w.take_pen();
+    w.with_pen();
+  };
+  const Body takes_twice = [](W& w) {
+    for (int i = 0; i < 2; ++i) {
+      w.take_pen();
+      w.with_pen();
+    }
+  };
+  const Body tries = [](W& w) {
+    if (w.pen.try_take()) w.with_pen();
+  };
+  return {
+      {"waiter, notifier", play({waits(1), changes})},
+      {"waiter, two notifications", play({waits(2), changes_twice})},
+      {"waiter, two notifiers", play({waits(2), changes, changes}), 1, 0, 1},
+      {"two waiters, notifier", play({waits(1), waits(1), changes}), 1, 0, 0},
+      {"two waiters, two notifiers (four threads)", play({waits(1), waits(2), changes, changes}), 0, 0, 0, true},
+      {"waiter with a deadline, notifier", play({waits_for_a_while, changes})},
+      {"waiter that notifies another", play({waits(1), changes, [](W& w) { w.await(1); w.change(); }}), 1, 0, 0},
+      {"pen, two", play({takes, takes})},
+      {"pen, one of them twice", play({takes, takes_twice}), 1, 0, 1},
+      {"pen, three", play({takes, takes, takes}), 0, 0, 0, true},
+      {"pen, two and one who only tries", play({takes, takes, tries}), 0, 0, 0, true},
+  };
+}
+
+}  // namespace
+
+const std::vector<Entry>& waiting_catalog() {
+  static const std::vector<Entry> all = make_catalog();
+  return all;
+}
+
+}  // namespace rewal_model
