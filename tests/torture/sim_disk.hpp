@@ -264,7 +264,7 @@ class SimVolume {
       const std::size_t number = add_file();
       auto& inode = *inodes_[number];
       inode.size = bytes.size();
-      std::memcpy(inode.bytes.get(), bytes.data(), bytes.size());
+      std::copy(bytes.begin(), bytes.end(), inode.bytes.get());
       auto& file = disk_.files[number];
       file.durable = bytes;
       file.durable_size = bytes.size();
