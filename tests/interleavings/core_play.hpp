@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// CorePlay: a whole running log on the model: Core with its writer thread, appending, waiting and lifecycle, over a disk
-// that says when it is used by two at once, or after its end. The threads call what a program calls.
-// What they call, and how far it is searched, is left to the tests.
+// CorePlay: a whole running log on the model: Core with its writer thread, appending, waiting and lifecycle, over a
+// disk that says when it is used by two at once, or after its end. The threads call what a program calls. What they
+// call, and how far it is searched, is left to the tests.
 
 #ifndef REWAL_TESTS_INTERLEAVINGS_CORE_PLAY_HPP
 #define REWAL_TESTS_INTERLEAVINGS_CORE_PLAY_HPP
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -39,7 +40,7 @@ struct Disk {
   std::size_t synced = 0;
   bool closed = false;
   unsigned calls = 0;
-  unsigned fails_at = 0;   // this call of write or sync, 1 the first; 0 none
+  unsigned fails_at = 0;              // this call of write or sync, 1 the first; 0 none
   std::size_t most_taken = SIZE_MAX;  // of one write
   Shadow used{1};
 };
@@ -80,9 +81,7 @@ class ModelStorage {
     check(!disk_->closed, "the storage is used after its close");
   }
   [[nodiscard]] bool fails() { return ++disk_->calls == disk_->fails_at; }
-  [[nodiscard]] static rewal::Error broken() {
-    return {rewal::Errc::io, std::make_error_code(std::errc::io_error)};
-  }
+  [[nodiscard]] static rewal::Error broken() { return {rewal::Errc::io, std::make_error_code(std::errc::io_error)}; }
 
   std::shared_ptr<Disk> disk_;
 };
@@ -91,8 +90,9 @@ class ModelStorage {
 
 // The storage never calls back, and the mark of who is inside a policy is per thread of the system, not of the model.
 template <>
-inline constexpr bool rewal::detail::may_call_back<rewal_model::ModelStorage, rewal::NoCompressor, rewal::NoIndexer,
-                                                   rewal::NoHooks> = false;
+inline constexpr bool
+    rewal::detail::may_call_back<rewal_model::ModelStorage, rewal::NoCompressor, rewal::NoIndexer, rewal::NoHooks> =
+        false;
 
 namespace rewal_model {
 
@@ -108,6 +108,7 @@ class CorePlay final : public Play<CorePlay> {
     rewal::Backpressure backpressure = rewal::Backpressure::block;
     std::uint64_t buffer_capacity = 64 * 1024;
     unsigned fails_at = 0;
+    int deaf = -1;         // a place where nobody hears a wake-up: room, written, durable, rest, lifecycle
     unsigned callers = 1;  // threads that call; the last to end shuts the log down
   };
 
@@ -124,9 +125,11 @@ class CorePlay final : public Play<CorePlay> {
     auto side = std::make_shared<Core::Side>(ModelStorage(disk), rewal::NoCompressor{}, options.max_frame_bytes);
     core = std::make_unique<Core>(std::move(side), rewal::NoIndexer{}, rewal::NoHooks{}, options,
                                   rewal::RecoveryReport{}, 0, Lsn{0});
+    if (setting.deaf >= 0) make_deaf(places()[static_cast<std::size_t>(setting.deaf)], sizeof(core->room));
   }
 
-  // ---- what threads do -----------------------------------------------------------------------------------------------
+  // ---- what threads do
+  // -----------------------------------------------------------------------------------------------
 
   void writer_thread() { rewal::detail::Background<Core>(*core).run(); }
 
@@ -198,7 +201,8 @@ class CorePlay final : public Play<CorePlay> {
     }
   }
 
-  // ---- afterwards ----------------------------------------------------------------------------------------------------
+  // ---- afterwards
+  // ----------------------------------------------------------------------------------------------------
 
   void finish() override {
     check(disk->closed, "the file is still open");
@@ -209,9 +213,14 @@ class CorePlay final : public Play<CorePlay> {
     for (const Lsn lsn : accepted_) {
       check(abandoned_ || disk->fails_at != 0 || lsn < next, "an accepted event is not in the file");
     }
-    for (const auto* place : {&core->room, &core->written, &core->durable, &core->rest, &core->lifecycle}) {
+    for (const auto* place : places()) {
       check(place->sleepers() == 0, "a sleeper is still counted");
     }
+  }
+
+  /// Long enough for the writer thread to fall asleep.
+  void pause_a_second() {
+    ModelThreads::sleep(nobody_wakes_, 0, ModelThreads::after(ModelThreads::now(), std::chrono::seconds(1)));
   }
 
   [[nodiscard]] Lsn written_lsn() const { return lsn_at(disk->bytes.size()); }
@@ -223,7 +232,12 @@ class CorePlay final : public Play<CorePlay> {
     return decoded.events.empty() ? 0 : decoded.events.back().lsn;
   }
 
+  [[nodiscard]] std::array<rewal::detail::EventCount<ModelThreads>*, 5> places() const {
+    return {&core->room, &core->written, &core->durable, &core->rest, &core->lifecycle};
+  }
+
   const Setting setting_;
+  ModelAtomic<std::uint32_t> nobody_wakes_{0};
   std::vector<Lsn> accepted_;
   unsigned left_ = 0;
   bool ending_ = false;

@@ -3,10 +3,11 @@
 // Memory: atomic locations as C++20 defines them, kept as the history of their stores. A load may return any store that
 // neither coherence nor happens-before hides; a read-modify-write continues the newest; seq_cst operations are in one
 // order, that of the run. Release stores carry what their thread knows, acquire loads take it over.
-// One thread of the system uses it; who goes when, and which of the possible values is returned, is left to the scheduler.
+// One thread of the system uses it; who goes when, and which of the possible values is returned, is left to the
+// scheduler.
 //
-// Against the standard it leaves out: stores that take effect in another order than they run in (2+2W), and values out of
-// thin air or out of the future (load buffering). There are no fences in the library and none here.
+// Against the standard it leaves out: stores that take effect in another order than they run in (2+2W), and values out
+// of thin air or out of the future (load buffering). There are no fences in the library and none here.
 
 #ifndef REWAL_TESTS_INTERLEAVINGS_MEMORY_HPP
 #define REWAL_TESTS_INTERLEAVINGS_MEMORY_HPP

@@ -55,8 +55,14 @@ Answer ask(const Bodies& bodies, Limits limits = {}) {
 }
 
 Bodies store_buffering(std::memory_order store, std::memory_order load) {
-  return {[=](Litmus& l) { l.x.store(1, store); l.r[0] = l.y.load(load); },
-          [=](Litmus& l) { l.y.store(1, store); l.r[1] = l.x.load(load); }};
+  return {[=](Litmus& l) {
+            l.x.store(1, store);
+            l.r[0] = l.y.load(load);
+          },
+          [=](Litmus& l) {
+            l.y.store(1, store);
+            l.r[1] = l.x.load(load);
+          }};
 }
 
 TEST_CASE("store buffering is seen unless both sides are seq_cst") {
@@ -71,8 +77,13 @@ TEST_CASE("store buffering is seen unless both sides are seq_cst") {
 
 TEST_CASE("a message is passed by release and acquire alone") {
   const auto message = [](std::memory_order store, std::memory_order load) {
-    return ask({[=](Litmus& l) { l.plain.write(0); l.x.store(1, store); },
-                [=](Litmus& l) { if (l.x.load(load) == 1) l.plain.read(0); }});
+    return ask({[=](Litmus& l) {
+                  l.plain.write(0);
+                  l.x.store(1, store);
+                },
+                [=](Litmus& l) {
+                  if (l.x.load(load) == 1) l.plain.read(0);
+                }});
   };
   CHECK(message(release, acquire).explored.violation.empty());
   CHECK_FALSE(message(relaxed, acquire).explored.violation.empty());
@@ -81,12 +92,20 @@ TEST_CASE("a message is passed by release and acquire alone") {
 
 TEST_CASE("a read-modify-write continues a release sequence, a store does not") {
   const auto through = [](bool modifies) {
-    return ask({[](Litmus& l) { l.plain.write(0); l.x.store(1, release); },
+    return ask({[](Litmus& l) {
+                  l.plain.write(0);
+                  l.x.store(1, release);
+                },
                 [=](Litmus& l) {
                   if (l.x.load(relaxed) != 1) return;
-                  if (modifies) l.x.fetch_add(1, relaxed); else l.x.store(2, relaxed);
+                  if (modifies)
+                    l.x.fetch_add(1, relaxed);
+                  else
+                    l.x.store(2, relaxed);
                 },
-                [](Litmus& l) { if (l.x.load(acquire) == 2) l.plain.read(0); }});
+                [](Litmus& l) {
+                  if (l.x.load(acquire) == 2) l.plain.read(0);
+                }});
   };
   CHECK(through(true).explored.violation.empty());
   CHECK_FALSE(through(false).explored.violation.empty());
@@ -95,8 +114,14 @@ TEST_CASE("a read-modify-write continues a release sequence, a store does not") 
 TEST_CASE("independent readers agree on the order of writes if they are seq_cst, and not if they acquire") {
   const auto readers = [](std::memory_order store, std::memory_order load) {
     return ask({[=](Litmus& l) { l.x.store(1, store); }, [=](Litmus& l) { l.y.store(1, store); },
-                [=](Litmus& l) { l.r[0] = l.x.load(load); l.r[1] = l.y.load(load); },
-                [=](Litmus& l) { l.r[2] = l.y.load(load); l.r[3] = l.x.load(load); }});
+                [=](Litmus& l) {
+                  l.r[0] = l.x.load(load);
+                  l.r[1] = l.y.load(load);
+                },
+                [=](Litmus& l) {
+                  l.r[2] = l.y.load(load);
+                  l.r[3] = l.x.load(load);
+                }});
   };
   CHECK(readers(release, acquire).has(1, 0, 1, 0));
   CHECK_FALSE(readers(seq_cst, seq_cst).has(1, 0, 1, 0));
@@ -104,8 +129,14 @@ TEST_CASE("independent readers agree on the order of writes if they are seq_cst,
 }
 
 TEST_CASE("loads of one place never go back") {
-  const Answer answer = ask({[](Litmus& l) { l.x.store(1, relaxed); l.x.store(2, relaxed); },
-                             [](Litmus& l) { l.r[0] = l.x.load(relaxed); l.r[1] = l.x.load(relaxed); }});
+  const Answer answer = ask({[](Litmus& l) {
+                               l.x.store(1, relaxed);
+                               l.x.store(2, relaxed);
+                             },
+                             [](Litmus& l) {
+                               l.r[0] = l.x.load(relaxed);
+                               l.r[1] = l.x.load(relaxed);
+                             }});
   CHECK(answer.seen.size() == 6);
   CHECK_FALSE(answer.has(2, 1));
 }
@@ -132,9 +163,15 @@ TEST_CASE("a sleeper that nobody wakes is a violation, spurious wake-ups notwith
   const auto sleeper = [](Litmus& l) {
     while (l.word.load(relaxed) == 0) ModelThreads::sleep(l.word, 0, ModelThreads::never);
   };
-  const auto wakes = [](Litmus& l) { l.word.store(1, relaxed); ModelThreads::wake_all(l.word); };
+  const auto wakes = [](Litmus& l) {
+    l.word.store(1, relaxed);
+    ModelThreads::wake_all(l.word);
+  };
   const auto forgets = [](Litmus& l) { l.word.store(1, relaxed); };
-  const auto too_early = [](Litmus& l) { ModelThreads::wake_all(l.word); l.word.store(1, relaxed); };
+  const auto too_early = [](Litmus& l) {
+    ModelThreads::wake_all(l.word);
+    l.word.store(1, relaxed);
+  };
   for (const unsigned early : {0u, 1u}) {
     Limits limits;
     limits.early_wake_ups = early;
@@ -189,9 +226,13 @@ class Program {
       case 4:
         return [=](Litmus& l, int& sum) {
           int expected = value;
-          sum = sum * 8 + (place(l).compare_exchange_weak(expected, 5, store == release ? relaxed : store) ? 7 : expected);
+          sum = sum * 8 +
+                (place(l).compare_exchange_weak(expected, 5, store == release ? relaxed : store) ? 7 : expected);
         };
-      case 5: return [=](Litmus& l, int&) { ModelThreads::sleep(l.word, 0, ModelThreads::after(ModelThreads::now(), std::chrono::seconds(1))); };
+      case 5:
+        return [=](Litmus& l, int&) {
+          ModelThreads::sleep(l.word, 0, ModelThreads::after(ModelThreads::now(), std::chrono::seconds(1)));
+        };
       default:
         return [=](Litmus& l, int& sum) {
           sum = sum * 8 + static_cast<int>(l.word.fetch_add(1, store));

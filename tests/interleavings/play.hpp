@@ -75,7 +75,8 @@ class RingPlay final : public Play<RingPlay> {
   rewal::detail::EventCount<ModelThreads> rest;
   rewal::detail::EventCount<ModelThreads> room;
 
-  // ---- producers -----------------------------------------------------------------------------------------------------
+  // ---- producers
+  // -----------------------------------------------------------------------------------------------------
 
   Refusal produce(std::uint32_t size = frame_bytes, std::uint32_t records = 1, Wake wake = Wake::writer) {
     return finish(ring.try_claim(size, records, wake), records);
@@ -129,7 +130,8 @@ class RingPlay final : public Play<RingPlay> {
     return refusal;
   }
 
-  // ---- the consumer --------------------------------------------------------------------------------------------------
+  // ---- the consumer
+  // --------------------------------------------------------------------------------------------------
 
   /// Takes what is published, at most `most` bytes; false where nothing is.
   bool consume(std::uint64_t most = UINT64_MAX, bool tells_room = false) {
@@ -211,7 +213,17 @@ class RingPlay final : public Play<RingPlay> {
   rewal::detail::Pen<ModelThreads> pen;
   Tally nap_begun;
 
-  // ---- afterwards ----------------------------------------------------------------------------------------------------
+  // ---- what must not be done
+  // -----------------------------------------------------------------------------------------
+
+  void fill_late(const Claim& claim) {
+    assigned_[current_thread()].push_back({claim.first_lsn, 1});
+    fill(claim.first_lsn, claim.size, 1, ring.room(claim));
+  }
+  void read_late(const rewal::detail::RingSpan<std::byte>& bytes) { touch(bytes, false); }
+
+  // ---- afterwards
+  // ----------------------------------------------------------------------------------------------------
 
   [[nodiscard]] bool may_rest() override {
     if (blocked_ != 0) return !ring.half_empty();
@@ -237,7 +249,8 @@ class RingPlay final : public Play<RingPlay> {
       check(first == next, "LSNs are not contiguous");
       next = first + records;
     }
-    check(consumed_in_the_end_ == 0 || consumed_in_the_end_ == next, "a claim came after the queue was sealed and empty");
+    check(consumed_in_the_end_ == 0 || consumed_in_the_end_ == next,
+          "a claim came after the queue was sealed and empty");
     check(next == next_to_consume_, "what was assigned and what was consumed differ");
     check(ring.last_assigned_lsn() == next - 1, "last_assigned_lsn is wrong");
     check(ring.frames_in_flight() == 0 && ring.bytes_in_flight() == 0, "the queue's counts are wrong");
@@ -302,13 +315,16 @@ class RingPlay final : public Play<RingPlay> {
       if (at < 0 || at >= static_cast<std::ptrdiff_t>(shadowed_bytes_)) continue;  // the rest of a large frame
       const std::size_t cell = static_cast<std::size_t>(at) / 2;
       const std::size_t cells = (part.size() + 1) / 2;
-      if (writes) memory_.write(cell, cells); else memory_.read(cell, cells);
+      if (writes)
+        memory_.write(cell, cells);
+      else
+        memory_.read(cell, cells);
     }
   }
 
   const std::size_t shadowed_bytes_;
   Shadow memory_;
-  Shadow large_{1};               // the queue's fields for a large frame
+  Shadow large_{1};  // the queue's fields for a large frame
   Tally large_complete_;
   std::uint64_t large_taken_ = 0;  // by the consumer
   const std::byte* base_;

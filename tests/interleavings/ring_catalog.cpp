@@ -140,7 +140,8 @@ std::vector<Entry> make_catalog() {
   // The consumer's rest.
   all.push_back({"asleep", play({produces(1), consumes_and_sleeps(2)}, sleeping(3))});
   all.push_back({"asleep, two frames", play({produces(2), consumes_and_sleeps(2)}, sleeping(3)), 2, 0});
-  all.push_back({"asleep, two producers", play({produces(1), produces(1), consumes_and_sleeps(2)}, sleeping(3)), 0, 0, 0});
+  all.push_back(
+      {"asleep, two producers", play({produces(1), produces(1), consumes_and_sleeps(2)}, sleeping(3)), 0, 0, 0});
   all.push_back({"asleep, something in flight", play({produces(1), consumes_and_sleeps(2)}, sleeping(1, 1)), 1000, 0});
   const Body naps = [](P& p) {
     p.ring.take_a_nap();
@@ -152,25 +153,33 @@ std::vector<Entry> make_catalog() {
     p.produce();
   };
   all.push_back({"napping", play({produces_into_nap, produces_into_nap, naps}, ring(3)), 2, 0});
-  all.push_back({"napping for a while", play({produces(2), [](P& p) {
+  all.push_back({"napping for a while", play({produces(2),
+                                              [](P& p) {
                                                 p.nap(5'000'000);
                                                 p.consume();
                                               }},
-                                              sleeping(3))});
-  all.push_back({"told to wake up", play({[](P& p) {
-                                            if (p.ring.end_rest()) p.rest.notify_all();
-                                          },
-                                          consumes_and_sleeps(1), [](P& p) { p.produce(P::frame_bytes, 1, P::Wake::nobody);
-                                                                             if (p.ring.end_rest()) p.rest.notify_all(); }},
-                                         [] {
-                                           auto made = std::make_unique<P>(68, 8, 3);
-                                           made->consumer_may_sleep_when_empty = true;
-                                           return made;
-                                         }), 2, 0});
+                                             sleeping(3))});
+  all.push_back({"told to wake up",
+                 play({[](P& p) {
+                         if (p.ring.end_rest()) p.rest.notify_all();
+                       },
+                       consumes_and_sleeps(1),
+                       [](P& p) {
+                         p.produce(P::frame_bytes, 1, P::Wake::nobody);
+                         if (p.ring.end_rest()) p.rest.notify_all();
+                       }},
+                      [] {
+                        auto made = std::make_unique<P>(68, 8, 3);
+                        made->consumer_may_sleep_when_empty = true;
+                        return made;
+                      }),
+                 2, 0});
   // Those who wait for room.
   all.push_back({"blocked", play({blocks(1), consumes_and_tells(2, 34)}, ring(0, 2)), 2, 0});
-  all.push_back({"blocked, two producers", play({blocks(1), blocks(1), consumes_and_tells(2, 34)}, ring(0, 2)), 0, 0, 0, true});
-  all.push_back({"blocked, until sealed", play({blocks(1), [](P& p) {
+  all.push_back(
+      {"blocked, two producers", play({blocks(1), blocks(1), consumes_and_tells(2, 34)}, ring(0, 2)), 0, 0, 0, true});
+  all.push_back({"blocked, until sealed", play({blocks(1),
+                                                [](P& p) {
                                                   p.ring.seal();
                                                   p.room.notify_all();
                                                 }},
@@ -178,7 +187,8 @@ std::vector<Entry> make_catalog() {
   // The seal.
   all.push_back({"sealed", play({produces(1), produces(1), [](P& p) { p.ring.seal(); }}, ring(3)), 1000, 0});
   all.push_back({"sealed and drained", play({produces(1), seals_and_drains}, ring(3))});
-  all.push_back({"sealed and drained, two producers", play({produces(1), produces(1), seals_and_drains}, ring(3)), 1, 0});
+  all.push_back(
+      {"sealed and drained, two producers", play({produces(1), produces(1), seals_and_drains}, ring(3)), 1, 0});
   // Holds and large frames.
   all.push_back({"held", play({holds, produces(2)}, ring(3)), 1000, 0});
   all.push_back({"held twice", play({holds, holds, produces(1)}, ring(3)), 0, 0, 0});
@@ -186,18 +196,73 @@ std::vector<Entry> make_catalog() {
   all.push_back({"large, small, consumer", play({large, produces(1), consumes(2)}, ring(3)), 1, 0});
   all.push_back({"two large, consumer", play({large, large, consumes(2)}, ring(3)), 1, 0});
   all.push_back({"held for large, small, consumer", play({holds_for_large, produces(1), consumes(2)}, ring(3)), 1, 0});
-  all.push_back({"large after large", play({[](P& p) { large(p); large(p); }, consumes(3)}, ring(3)), 3});
+  all.push_back({"large after large",
+                 play({[](P& p) {
+                         large(p);
+                         large(p);
+                       },
+                       consumes(3)},
+                      ring(3)),
+                 3});
   all.push_back({"large, asleep", play({large, consumes_and_sleeps(2)}, sleeping(3)), 3});
   // Two consumers, one after the other.
   all.push_back({"the pen changes hands", play({produces(2), consumes_with_pen, consumes_with_pen}, ring(3)), 1, 0});
   // Frames counted apart, as in queues of many MiB.
   all.push_back({"counted apart", play({produces(1), produces(1), consumes(1)}, ring(3, 0, 4u << 20, 16384)), 1, 0});
-  all.push_back({"counted apart, full", play({produces(1), produces(1), consumes(1, 34)},
-                                             ring(1, 16383, 4u << 20, 16384)), 0, 0, 0, true});
+  all.push_back({"counted apart, full",
+                 play({produces(1), produces(1), consumes(1, 34)}, ring(1, 16383, 4u << 20, 16384)), 0, 0, 0, true});
+  return all;
+}
+
+/// Each breaks one rule of the queue's use.
+std::vector<Entry> make_broken_catalog() {
+  const Body publishes_first = [](P& p) {
+    const P::Claim claim = p.ring.try_claim(P::frame_bytes, 1, P::Wake::writer);
+    if (!claim) return;
+    p.ring.publish(claim);
+    p.fill_late(claim);
+  };
+  const Body gives_back_first = [](P& p) {
+    const auto run = p.ring.gather(UINT64_MAX);
+    if (run.frames == 0) return;
+    p.ring.consume(run, p.ring.next_unconsumed_lsn() + run.frames);
+    p.read_late(run.bytes);
+  };
+  const Body sleeps_blindly = [](P& p) {
+    if (!p.ring.fall_asleep()) return;
+    p.rest.sleep(p.rest.prepare());
+    p.ring.end_rest();
+  };
+  const Body claims_in_a_hold = [](P& p) {
+    if (p.ring.try_hold() != Refusal::none) return;
+    p.ring.release_hold();
+    p.consecutive([&] {
+      p.produce();
+      p.produce();
+    });
+  };
+  std::vector<Entry> all;
+  all.push_back({"published before it is filled", P::of({publishes_first, consumes(1)}, ring(3))});
+  all.push_back({"given back before it is read", P::of({produces(2), gives_back_first}, ring(1, 2))});
+  all.push_back({"two consumers without a pen", P::of({consumes(1), consumes(1)}, ring(1, 2))});
+  all.push_back({"asleep without a second look", P::of({produces(1), sleeps_blindly}, sleeping(3))});
+  all.push_back({"a wake-up owed and not given", P::of({produces(1), consumes_and_sleeps(1)}, [] {
+                   auto made = std::make_unique<P>(68, 8, 3);
+                   made->consumer_may_sleep_when_empty = true;
+                   made->wakes_consumer = false;
+                   return made;
+                 })});
+  all.push_back({"nobody told of room", P::of({blocks(1), consumes(2)}, ring(0, 2))});
+  all.push_back({"a hold put down too early", P::of({claims_in_a_hold, produces(1)}, ring(3, 0, 136))});
   return all;
 }
 
 }  // namespace
+
+const std::vector<Entry>& broken_ring_catalog() {
+  static const std::vector<Entry> all = make_broken_catalog();
+  return all;
+}
 
 const std::vector<Entry>& ring_catalog() {
   static const std::vector<Entry> all = make_catalog();

@@ -25,7 +25,7 @@ namespace {
 struct Operation {
   Kind kind = Kind::begin;
   bool has_place = false;
-  bool writes = false;    // the place, or the queue of those who sleep on it
+  bool writes = false;  // the place, or the queue of those who sleep on it
   bool sc_load = false;
   Place place = 0;
   std::uint64_t least = 0;  // of await
@@ -41,16 +41,16 @@ struct Race {
 struct Step {
   std::uint8_t thread = 0;
   bool varied = true;
-  std::uint16_t outcome = 0;   // of those that the operation may have
+  std::uint16_t outcome = 0;  // of those that the operation may have
   std::uint16_t outcomes = 1;
   Mask enabled = 0;
   // Search::all
-  Mask sleep = 0;              // explored already, and nothing since has depended on it
-  Mask backtrack = 0;          // to be explored here
+  Mask sleep = 0;      // explored already, and nothing since has depended on it
+  Mask backtrack = 0;  // to be explored here
   // Search::deviations
-  Mask todo = 0;               // alternatives left
-  Mask gratis = 0;             // of them, those that are no deviation
-  std::uint8_t cost = 0;       // of the thread chosen
+  Mask todo = 0;          // alternatives left
+  Mask gratis = 0;        // of them, those that are no deviation
+  std::uint8_t cost = 0;  // of the thread chosen
   // What happened, for the order of dependent operations.
   bool writes = false;
   std::uint16_t sequence = 0;  // of its thread
@@ -99,7 +99,8 @@ class Engine {
     }
   }
 
-  // ---- from inside a scenario ----------------------------------------------------------------------------------------
+  // ---- from inside a scenario
+  // ----------------------------------------------------------------------------------------
 
   void complain(const std::string& what) {
     if (ending_ == Ending::violation) return;
@@ -111,6 +112,14 @@ class Engine {
   [[nodiscard]] bool is_running() const noexcept { return phase_ == Phase::running; }
   [[nodiscard]] unsigned current() const noexcept { return current_; }
   void vary_from_here() noexcept { varied_ = true; }
+  void make_deaf(const void* begin, std::size_t bytes) noexcept {
+    deaf_from_ = static_cast<const std::byte*>(begin);
+    deaf_bytes_ = bytes;
+  }
+  [[nodiscard]] bool is_deaf(const void* at) const noexcept {
+    const auto* const byte = static_cast<const std::byte*>(at);
+    return deaf_bytes_ != 0 && byte >= deaf_from_ && byte < deaf_from_ + deaf_bytes_;
+  }
   Memory& memory() noexcept { return memory_; }
   View& view() noexcept { return threads_[current_].view; }
 
@@ -159,6 +168,7 @@ class Engine {
   void fall_asleep(Place place, std::int64_t deadline) {
     Thread& me = threads_[current_];
     me.state = State::sleeping;
+    me.stubborn = 0;
     me.sleeps_on = place;
     me.deadline = deadline;
     me.pending = {};
@@ -188,6 +198,7 @@ class Engine {
     me.stagnant = me.changes_seen == changes_;
     me.changes_seen = changes_;
     me.yielded = true;
+    if (me.stubborn != 0) --me.stubborn;
     Operation op;
     op.kind = Kind::yield;
     op.least = is_pause;
@@ -263,7 +274,8 @@ class Engine {
     unsigned early_left = 0;
     // Search::deviations
     bool yielded = false;
-    bool stagnant = false;            // since its last yield nothing at all has changed
+    unsigned stubborn = 0;  // yields and pauses left at which it goes on all the same
+    bool stagnant = false;  // since its last yield nothing at all has changed
     std::uint64_t changes_seen = 0;
     // Search::all
     std::uint16_t sequence = 0;
@@ -276,7 +288,8 @@ class Engine {
     std::array<std::ptrdiff_t, most_threads> reads{};
   };
 
-  // ---- one run -------------------------------------------------------------------------------------------------------
+  // ---- one run
+  // -------------------------------------------------------------------------------------------------------
 
   void run_once(const Make& make) {
     phase_ = Phase::alone;
@@ -288,6 +301,7 @@ class Engine {
     lonely_yields_ = 0;
     time_ = 1'000'000;
     varied_ = true;
+    deaf_bytes_ = 0;
     next_sleep_ = 0;
     notes_.clear();
     races_.clear();
@@ -323,6 +337,7 @@ class Engine {
       thread.failures_left = limits_.spurious_failures;
       thread.early_left = limits_.early_wake_ups;
       thread.yielded = false;
+      thread.stubborn = 0;
       thread.stagnant = false;
       thread.changes_seen = 0;
       thread.sequence = 0;
@@ -352,7 +367,8 @@ class Engine {
     if (current_ != previous) Fiber::jump(threads_[previous].fiber, threads_[current_].fiber);
   }
 
-  // ---- choosing ------------------------------------------------------------------------------------------------------
+  // ---- choosing
+  // ------------------------------------------------------------------------------------------------------
 
   [[nodiscard]] bool is_ready(const Thread& thread) const noexcept {
     return thread.state == State::ready &&
@@ -425,7 +441,8 @@ class Engine {
     const auto open = static_cast<Mask>(enabled & ~step.sleep);
     if (open == 0) return -1;
     const Mask preferred = (open & ready) != 0 ? static_cast<Mask>(open & ready) : open;
-    step.thread = static_cast<std::uint8_t>((preferred & bit(current_)) != 0 && length_ != 0 ? current_ : lowest(preferred));
+    step.thread =
+        static_cast<std::uint8_t>((preferred & bit(current_)) != 0 && length_ != 0 ? current_ : lowest(preferred));
     step.backtrack = bit(step.thread);
     steps_.push_back(step);
     if (limits_.reduction) {
@@ -440,7 +457,8 @@ class Engine {
   [[nodiscard]] Mask asleep_after(Mask sleep, unsigned thread) const noexcept {
     Mask left = 0;
     for (unsigned i = 0; i < count_; ++i) {
-      if ((sleep & bit(i)) != 0 && i != thread && !depend(threads_[i].pending, threads_[thread].pending)) left |= bit(i);
+      if ((sleep & bit(i)) != 0 && i != thread && !depend(threads_[i].pending, threads_[thread].pending))
+        left |= bit(i);
     }
     return left;
   }
@@ -457,9 +475,17 @@ class Engine {
     return current_;
   }
 
+  /// Spins that end in sleep must be able to do so while another thread stands still.
+  static constexpr unsigned most_stubborn = 300;
+
+  [[nodiscard]] bool will_go_on(Mask ready) const noexcept {
+    const Thread& current = threads_[current_];
+    return (ready & bit(current_)) != 0 && (!current.yielded || current.stubborn != 0);
+  }
+
   [[nodiscard]] int choose_deviating(Mask ready, Mask early, Mask timed) {
     // The usual schedule: on with the current thread, or with the next in turn if it cannot or will not.
-    const bool goes_on = (ready & bit(current_)) != 0 && !threads_[current_].yielded;
+    const bool goes_on = will_go_on(ready);
     const auto others = static_cast<Mask>(ready & ~bit(current_));
     unsigned usual = current_;
     bool waits_for_time = false;
@@ -475,6 +501,7 @@ class Engine {
     if (length_ < steps_.size()) {
       const Step& step = steps_[length_];
       spent_ += step.cost;
+      if (!goes_on && others != 0 && step.thread == current_) threads_[current_].stubborn = most_stubborn;
       return step.thread;
     }
     Step step;
@@ -493,7 +520,9 @@ class Engine {
   }
 
   [[nodiscard]] int choose_at_random(Mask ready, Mask early, Mask timed) {
-    const bool goes_on = (ready & bit(current_)) != 0 && !threads_[current_].yielded;
+    Thread& current = threads_[current_];
+    if (varied_ && current.yielded && current.stubborn == 0 && draw_below(32) == 0) current.stubborn = most_stubborn;
+    const bool goes_on = will_go_on(ready);
     unsigned chosen = current_;
     if (!varied_ || !goes_on || draw_below(boldness_) == 0) {
       auto candidates = static_cast<Mask>(goes_on ? ready : ready & ~bit(current_));
@@ -524,7 +553,8 @@ class Engine {
     return static_cast<unsigned>((z ^ (z >> 31)) % n);
   }
 
-  // ---- what happens --------------------------------------------------------------------------------------------------
+  // ---- what happens
+  // --------------------------------------------------------------------------------------------------
 
   void begin_step(unsigned chosen, Mask ready) {
     Thread& thread = threads_[chosen];
@@ -592,7 +622,8 @@ class Engine {
     }
   }
 
-  // ---- the next schedule ---------------------------------------------------------------------------------------------
+  // ---- the next schedule
+  // ---------------------------------------------------------------------------------------------
 
   [[nodiscard]] bool next_schedule() {
     if (limits_.search == Limits::Search::random) return true;
@@ -657,8 +688,8 @@ class Engine {
   }
 
   [[nodiscard]] std::string schedule_text() const {
-    static constexpr const char* names[] = {"begin", "load", "store", "modify", "swap",
-                                            "sleep", "resume", "wake", "yield", "await"};
+    static constexpr const char* names[] = {"begin", "load",   "store", "modify", "swap",
+                                            "sleep", "resume", "wake",  "yield",  "await"};
     std::string text;
     for (const Note& note : notes_) {
       if (note.kind == Kind::begin) continue;
@@ -687,16 +718,18 @@ class Engine {
   Scenario* scenario_ = nullptr;
   std::string violation_;
   bool varied_ = true;
+  const std::byte* deaf_from_ = nullptr;
+  std::size_t deaf_bytes_ = 0;
   std::int64_t time_ = 0;
   std::uint64_t changes_ = 0;
   unsigned lonely_yields_ = 0;
   std::uint64_t random_ = 0;
   unsigned boldness_ = 2;
 
-  std::vector<Step> steps_;     // of the run: those below length_ have been done
+  std::vector<Step> steps_;  // of the run: those below length_ have been done
   std::size_t length_ = 0;
-  std::size_t first_new_ = 0;   // what comes before is as in the run before
-  unsigned spent_ = 0;          // deviations
+  std::size_t first_new_ = 0;  // what comes before is as in the run before
+  unsigned spent_ = 0;         // deviations
   Mask next_sleep_ = 0;
   std::array<Touched, most_places> touched_;
   std::vector<std::size_t> candidates_;
@@ -726,6 +759,7 @@ Explored explore(const Limits& limits, const Make& make, const Weakenings& weake
 
 void complain(const std::string& what) { engine().complain(what); }
 unsigned current_thread() noexcept { return engine().current(); }
+void make_deaf(const void* begin, std::size_t bytes) noexcept { engine().make_deaf(begin, bytes); }
 void vary_from_here() noexcept { engine().vary_from_here(); }
 unsigned any_below(unsigned n) {
   Operation op;
@@ -836,6 +870,7 @@ void wake_all(Atom& atom) {
   if (!e.is_running()) return;
   const Operation op = on(Kind::wake, e, atom, {"", 0});
   e.step(op);
+  if (e.is_deaf(&atom)) return;
   e.changed_something();
   e.wake_all(op.place);
 }
@@ -864,6 +899,7 @@ void Shadow::touch(std::size_t at, std::size_t count, bool writes) {
   if (at + count > size_) return complain("an access beyond the memory");
   const unsigned self = e.current();
   const auto& heard = e.view().clock;
+  const std::uint32_t now = heard[self] + 1;  // what the last operation has released did not hold this access
   for (std::size_t i = at; i < at + count; ++i) {
     Cell& cell = cells_[i];
     bool race = cell.written != 0 && cell.writer != self && heard[cell.writer] < cell.written;
@@ -871,10 +907,10 @@ void Shadow::touch(std::size_t at, std::size_t count, bool writes) {
     if (race) return complain(writes ? "data race: written beside another access" : "data race: read beside a write");
     if (writes) {
       cell.writer = static_cast<std::uint8_t>(self);
-      cell.written = heard[self];
+      cell.written = now;
       for (auto& read : cell.reads) read = 0;
     } else {
-      cell.reads[self] = heard[self];
+      cell.reads[self] = now;
     }
   }
 }

@@ -12,7 +12,8 @@
 //               sets and sleep sets (Abdulla, Aronsson, Jonsson, Sagonas: Optimal dynamic partial order reduction).
 //               For scenarios without yield and pause. With `reduction` off, really every schedule.
 //   deviations  every schedule that leaves at most `deviations` times the one in which each thread runs until it
-//               sleeps, yields or ends, every load returns the newest store, and nobody wakes up early
+//               sleeps, yields or ends, every load returns the newest store, and nobody wakes up early; to spin on
+//               through many yields, up to the sleep behind them, is one deviation
 //   random      runs drawn at random, each from its own seed
 //
 // A run in which nobody can go on and somebody has not ended is a lost wake-up, unless the scenario says that it may
@@ -54,15 +55,15 @@ struct Limits {
   enum class Search : std::uint8_t { all, deviations, random };
 
   Search search = Search::all;
-  bool reduction = true;            // Search::all
-  unsigned deviations = 2;          // Search::deviations
-  unsigned stale_reads = 1000;      // of each thread: loads that return another store than the newest
-  unsigned spurious_failures = 1;   // of each thread: weak compare-and-swaps that fail for no reason
-  unsigned early_wake_ups = 1;      // of each thread: sleeps that end before anything has happened
+  bool reduction = true;           // Search::all
+  unsigned deviations = 2;         // Search::deviations
+  unsigned stale_reads = 1000;     // of each thread: loads that return another store than the newest
+  unsigned spurious_failures = 1;  // of each thread: weak compare-and-swaps that fail for no reason
+  unsigned early_wake_ups = 1;     // of each thread: sleeps that end before anything has happened
   std::uint64_t most_steps = 500'000;
   std::uint64_t most_runs = UINT64_MAX;
   double seconds = 1e9;
-  std::uint64_t seed = 1;           // Search::random
+  std::uint64_t seed = 1;  // Search::random
 };
 
 /// What several threads do. Made anew for each run; constructor and finish() run alone, before and after.
@@ -81,14 +82,15 @@ struct Explored {
   std::uint64_t interleavings = 0;  // runs to their end
   std::uint64_t pruned = 0;         // runs given up: what follows has been seen in another order
   std::uint64_t steps = 0;
-  bool exhausted = false;           // the search has seen all there is in it
-  std::string violation;            // empty: none
-  std::string schedule;             // that led to it
+  bool exhausted = false;  // the search has seen all there is in it
+  std::string violation;   // empty: none
+  std::string schedule;    // that led to it
 };
 
 [[nodiscard]] Explored explore(const Limits& limits, const Make& make, const Weakenings& weakenings = {});
 
-// ---- from inside a scenario -------------------------------------------------------------------------------------------
+// ---- from inside a scenario
+// -------------------------------------------------------------------------------------------
 
 /// Ends the run as a violation. Does not return while threads run.
 void complain(const std::string& what);
@@ -112,6 +114,9 @@ struct Atom {
   std::uint64_t alone = 0;  // its value until then
   Place place = no_place;
 };
+
+/// From here on, for this run, nobody hears the wake-ups of atomics in [begin, begin + bytes).
+void make_deaf(const void* begin, std::size_t bytes) noexcept;
 
 /// Operations of the model's atomics.
 namespace operation {

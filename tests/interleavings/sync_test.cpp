@@ -43,8 +43,8 @@ TEST_CASE("the queue: every interleaving of small scenarios") {
   play_all("all interleavings of the queue", ring_catalog());
 }
 
-// All scenarios, the long ones too: as they are, and then without limits on stale reads. What does not fit into its share
-// of the time is counted as far as it goes.
+// All scenarios, the long ones too: as they are, and then without limits on stale reads. What does not fit into its
+// share of the time is counted as far as it goes.
 TEST_CASE("waiting, the pen and the queue: the long scenarios, and any number of stale reads", "[.torture]") {
   std::vector<const Entry*> all;
   for (const auto* catalog : {&waiting_catalog(), &ring_catalog()}) {
@@ -53,8 +53,10 @@ TEST_CASE("waiting, the pen and the queue: the long scenarios, and any number of
   const double share = static_cast<double>(rewal_torture::number_from_environment("REWAL_TORTURE_SECONDS", 20)) / 2 /
                        static_cast<double>(all.size());
   for (const bool unlimited : {false, true}) {
-    rewal_torture::Row row("G13", unlimited ? "interleavings of queue and waiting, any stale read" :
-                                              "interleavings of queue and waiting, long", "interleavings");
+    rewal_torture::Row row(
+        "G13",
+        unlimited ? "interleavings of queue and waiting, any stale read" : "interleavings of queue and waiting, long",
+        "interleavings");
     std::uint64_t exhausted = 0;
     for (const Entry* entry : all) {
       Limits limits = limits_of(*entry);

@@ -49,6 +49,27 @@ struct Waited final : Play<Waited> {
     }
   }
 
+  /// As wait_durable beside somebody who only writes: wants the pen, sleeps elsewhere, and is told only if he asked.
+  rewal::detail::EventCount<ModelThreads> elsewhere;
+  ModelAtomic<std::uint32_t> wanted{0};
+  void want_pen() {
+    wanted.fetch_add(1, std::memory_order_seq_cst);
+    while (!pen.try_take()) {
+      const auto key = elsewhere.prepare();
+      if (!pen.is_taken()) {
+        elsewhere.cancel();
+      } else {
+        elsewhere.sleep(key);
+      }
+    }
+    put_down_and_tell();
+  }
+  void put_down_and_tell() {
+    storage.write(0);
+    pen.put_down();
+    if (wanted.load(std::memory_order_seq_cst) != 0) elsewhere.notify_all();
+  }
+
   void finish() override {
     check(place.sleepers() == 0, "a sleeper is still counted");
     check(!pen.is_taken(), "the pen is still taken");
@@ -58,8 +79,11 @@ struct Waited final : Play<Waited> {
 using W = Waited;
 using Body = W::Body;
 
+Make play(std::vector<Body> bodies) {
+  return W::of(std::move(bodies), [] { return std::make_unique<W>(); });
+}
+
 std::vector<Entry> make_catalog() {
-  const auto play = [](std::vector<Body> bodies) { return W::of(std::move(bodies), [] { return std::make_unique<W>(); }); };
   const auto waits = [](std::uint32_t least) { return Body([=](W& w) { w.await(least); }); };
   const Body changes = [](W& w) { w.change(); };
   const Body changes_twice = [](W& w) {
@@ -88,6 +112,9 @@ std::vector<Entry> make_catalog() {
   const Body tries = [](W& w) {
     if (w.pen.try_take()) w.with_pen();
   };
+  const Body tries_and_tells = [](W& w) {
+    if (w.pen.try_take()) w.put_down_and_tell();
+  };
   return {
       {"waiter, notifier", play({waits(1), changes})},
       {"waiter, two notifications", play({waits(2), changes_twice})},
@@ -95,15 +122,67 @@ std::vector<Entry> make_catalog() {
       {"two waiters, notifier", play({waits(1), waits(1), changes}), 1, 0, 0},
       {"two waiters, two notifiers (four threads)", play({waits(1), waits(2), changes, changes}), 0, 0, 0, true},
       {"waiter with a deadline, notifier", play({waits_for_a_while, changes})},
-      {"waiter that notifies another", play({waits(1), changes, [](W& w) { w.await(1); w.change(); }}), 1, 0, 0},
+      {"waiter that notifies another",
+       play({waits(1), changes,
+             [](W& w) {
+               w.await(1);
+               w.change();
+             }}),
+       1, 0, 0},
       {"pen, two", play({takes, takes})},
       {"pen, one of them twice", play({takes, takes_twice}), 1, 0, 1},
+      {"pen, told if he asked", play({[](W& w) { w.want_pen(); }, tries_and_tells})},
+      {"pen, two who asked and one who writes",
+       play({[](W& w) { w.want_pen(); }, [](W& w) { w.want_pen(); }, tries_and_tells}), 0, 0, 0, true},
       {"pen, three", play({takes, takes, takes}), 0, 0, 0, true},
       {"pen, two and one who only tries", play({takes, takes, tries}), 0, 0, 0, true},
   };
 }
 
+std::vector<Entry> make_broken_catalog() {
+  const Body waits = [](W& w) { w.await(1); };
+  return {
+      {"notified before the change", play({waits,
+                                           [](W& w) {
+                                             w.place.notify_all();
+                                             w.condition.fetch_add(1, std::memory_order_relaxed);
+                                           }})},
+      {"not notified", play({waits, [](W& w) { w.condition.fetch_add(1, std::memory_order_relaxed); }})},
+      {"asleep without a second look", play({[](W& w) {
+                                               if (w.condition.load(std::memory_order_relaxed) != 0) return;
+                                               w.place.sleep(w.place.prepare());
+                                             },
+                                             [](W& w) { w.change(); }})},
+      {"the pen put down unheard", play({[](W& w) {
+                                           w.take_pen();
+                                           w.with_pen();
+                                         },
+                                         [](W& w) {
+                                           if (!w.pen.try_take()) return;
+                                           w.storage.write(0);
+                                           w.pen.put_down();
+                                         }})},
+      {"without the pen", play({[](W& w) { w.storage.write(0); },
+                                [](W& w) {
+                                  w.take_pen();
+                                  w.with_pen();
+                                }})},
+      {"told before the pen is put down", play({[](W& w) { w.want_pen(); },
+                                                [](W& w) {
+                                                  if (!w.pen.try_take()) return;
+                                                  if (w.wanted.load(std::memory_order_seq_cst) != 0)
+                                                    w.elsewhere.notify_all();
+                                                  w.pen.put_down();
+                                                }})},
+  };
+}
+
 }  // namespace
+
+const std::vector<Entry>& broken_waiting_catalog() {
+  static const std::vector<Entry> all = make_broken_catalog();
+  return all;
+}
 
 const std::vector<Entry>& waiting_catalog() {
   static const std::vector<Entry> all = make_catalog();
