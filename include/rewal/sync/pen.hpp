@@ -5,9 +5,11 @@
 // Any thread may try; nobody queues. Who waits for a busy pen, and is told when it is put down, is left to the core.
 //
 // EDGES
-//   P1  take: compare_exchange (acquire; seq_cst so that a waiter that finds the pen busy has announced itself before)
-//   P2  put down: store (seq_cst), before the notification of those who wait for the pen. Everything its holder did
-//       happens before what the next holder does.
+//   P1  take: compare_exchange (acquire), with
+//   P2  put down: store, before the notification of those who wait for the pen. Everything its holder did happens
+//       before what the next holder does.
+//   P2 and is_taken() are seq_cst for the sake of whoever puts the pen down and then looks whether an fsync is wanted: a
+//   waiter asks for it first and finds the pen taken after, so one of the two sees the other.
 
 #ifndef REWAL_SYNC_PEN_HPP
 #define REWAL_SYNC_PEN_HPP
