@@ -220,10 +220,10 @@ struct Inquiry {
 template <class F>
 void expect_refused_inside(const std::string& place, SyncMode mode, F life) {
   INFO("inside " << place);
-  const OddLog log;
-  OddWal wal = log.open(mode);
   Inquiry inquiry;
   std::mutex mutex;
+  const OddLog log;
+  OddWal wal = log.open(mode);
   log.gate->at(place, [&] {
     const std::lock_guard lock(mutex);
     inquiry.ask(wal);
@@ -277,10 +277,11 @@ TEST_CASE("calling the log from inside any of its policies is refused, and the l
 }
 
 TEST_CASE("calling the log from inside on_drop is refused", "[policies]") {
+  std::atomic<bool> writing{false};
+  std::atomic<bool> go_on{false};
+  Inquiry inquiry;
   const OddLog log;
   OddWal wal = must(log.builder().backpressure(Backpressure::drop).queue_capacity(1).build());
-  Inquiry inquiry;
-  std::atomic<bool> writing{false}, go_on{false};
   log.gate->at("write", [&] {
     writing = true;
     (void)eventually([&] { return go_on.load(); });
@@ -297,13 +298,13 @@ TEST_CASE("calling the log from inside on_drop is refused", "[policies]") {
 }
 
 TEST_CASE("calling the log from inside the truncate of a closing storage is refused", "[policies]") {
+  std::atomic<int> writes{0};
   const OddLog log;
   OddWal wal = log.open();
   must(wal.append("whole"));
   must(wal.flush());
   const std::size_t whole = log.storage.bytes().size();
   log.storage.set_most_per_write(7);
-  std::atomic<int> writes{0};
   log.gate->at("write", [&] {
     if (++writes == 2) (void)eventually([&] { return wal.state() != State::running; });
   });
@@ -449,9 +450,10 @@ TEST_CASE("on_corruption and on_drop may throw", "[policies]") {
   CHECK(gate->passed("on_corruption") == 1);
   CHECK(must(torn.append_durable("x")) == 2);
 
+  std::atomic<bool> writing{false};
+  std::atomic<bool> go_on{false};
   const OddLog log;
   OddWal wal = must(log.builder().backpressure(Backpressure::drop).queue_capacity(1).build());
-  std::atomic<bool> writing{false}, go_on{false};
   log.gate->at("write", [&] {
     writing = true;
     (void)eventually([&] { return go_on.load(); });
