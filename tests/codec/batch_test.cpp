@@ -61,7 +61,7 @@ TEST_CASE("Clearing keeps the memory, so that filling it again allocates nothing
   CHECK(Access::region(batch).data() == memory);
 }
 
-TEST_CASE("with_capacity reserves and is empty; no capacity is too much to ask for", "[batch]") {
+TEST_CASE("with_capacity reserves and is empty, no capacity is too much to ask for", "[batch]") {
   Batch batch = Batch::with_capacity(100);
   CHECK(batch.empty());
   batch.add("x");

@@ -3,10 +3,13 @@
 // Frames that are compressed, with the right compressor, a wrong one, and none.
 
 #include <rewal/river/event_reader.hpp>
+#include <rewal/river/iterator.hpp>
 
 #include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>
 
+#include <functional>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -90,4 +93,37 @@ TEST_CASE("A frame that decompresses to anything but its records is corrupted", 
   log.image.resize(log.places[1].at);
   append(log.image, odd.image());
   CHECK(error_of(RunLength()) == Errc::corrupted);
+}
+
+TEST_CASE("Compressed frames one after another do not run into each other", "[iterator]") {
+  Log log;
+  log.add(squeezed(1, {"one", "two"})).add(squeezed(3, {std::string(900, 'x')})).add(squeezed(4, {"four"}));
+  const auto events = read_all(over<MappedDisk>(log.image, 0, RunLength()));
+  REQUIRE(events);
+  CHECK(*events == std::vector<Event>{{1, bytes_of("one"), std::nullopt},
+                                      {2, bytes_of("two"), std::nullopt},
+                                      {3, bytes_of(std::string(900, 'x')), std::nullopt},
+                                      {4, bytes_of("four"), std::nullopt}});
+}
+
+TEST_CASE("Calls of the compressor are marked, and may not call their reader", "[iterator]") {
+  struct Watching : RunLength {
+    Result<void> decompress(Bytes source, std::vector<std::byte>& target, std::size_t most) const {
+      watch();
+      return RunLength::decompress(source, target, most);
+    }
+    std::function<void()> watch;
+  };
+  Log log;
+  log.add(squeezed(1, {"one"})).add(squeezed(2, {"two"}));
+  auto side = unchecked<MappedDisk>(log.image, Watching());
+  detail::Iterator<MappedDisk, Watching> iterator(side, 0);
+  bool marked = false;
+  side->compressor.watch = [&] {
+    marked = detail::PolicyScope::inside(side.get());
+    CHECK(iterator.next().error() == Errc::invalid_state);
+    CHECK(iterator.close().error() == Errc::invalid_state);
+  };
+  static_cast<void>(iterator.next());
+  CHECK(marked);
 }

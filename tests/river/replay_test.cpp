@@ -52,7 +52,7 @@ TEMPLATE_TEST_CASE("Replay hands over every event from `from` on, in file order,
   }
 }
 
-TEST_CASE("The view is preferred, by generic lambdas too; else the event is owned", "[replay]") {
+TEST_CASE("The view is preferred, by generic lambdas too, else the event is owned", "[replay]") {
   const auto side = side_with(five_events().image);
   CountsOnly counts;
   CHECK(*replay(side, 1, counts) == 5);

@@ -61,11 +61,13 @@ TEST_CASE("A large request is read at once and its buffer shrinks back", "[sourc
   ReadDisk disk(image);
   Source<ReadDisk> source(disk, nullptr, image.size(), 1024);
   CHECK(source.at(10, 90000).size() == 90000);
+  CHECK(source.buffer_bytes() == 90000);
   CHECK(source.at(95000, 20).size() == 1024);
+  CHECK(source.buffer_bytes() == 1024);
   CHECK(source.at(20, 90000).size() == 90000);
 }
 
-TEST_CASE("Only [0, end) is looked at, though the storage has more", "[source]") {
+TEST_CASE("Nothing past the end is looked at, though the storage has more", "[source]") {
   const Image image = numbered(3000);
   ReadDisk disk(image);
   Source<ReadDisk> source(disk, nullptr, 2000);
@@ -94,7 +96,7 @@ TEST_CASE("An empty storage is never touched", "[source]") {
   CHECK(disk.state->calls == 0);
 }
 
-TEST_CASE("A moved source goes on; a released one reads anew and holds no mapping", "[source]") {
+TEST_CASE("A moved source goes on, a released one reads anew and holds no mapping", "[source]") {
   const Image image = numbered(3000);
   MappedDisk disk(image);
   Source<MappedDisk> first(disk, nullptr, image.size());

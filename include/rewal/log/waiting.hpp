@@ -52,8 +52,9 @@ class Waiting {
   /// Every event up to `lsn` is written and fsynced.
   [[nodiscard]] Result<void> wait_durable(Lsn lsn) {
     if (core_.inside_policy()) return Errc::invalid_state;
+    const auto error = core_.out_of_service(State::closed);  // before durable_lsn(): what was durable by then still is
     if (lsn == 0 || lsn <= core_.existing(core_.writer.durable_lsn())) return {};
-    if (const auto error = core_.out_of_service(State::closed)) return *error;
+    if (error) return *error;
     if (lsn <= core_.before_first || lsn > core_.ring.last_assigned_lsn()) return Error(Errc::invalid_lsn).at_lsn(lsn);
     return until_durable(lsn);
   }
@@ -90,9 +91,11 @@ class Waiting {
   template <class Reached, class Work>
   [[nodiscard]] Result<void> until(EventCount<Threads>& place, Reached reached, Work work) {
     for (;;) {
+      const bool failed = core_.writer.failed();  // before reached(): what was durable by then still is
+      const bool closed = core_.writer.abandoned() || core_.state.load(std::memory_order_acquire) == State::closed;
       if (reached()) return {};
-      if (core_.writer.failed()) return core_.writer.error();
-      if (core_.state.load(std::memory_order_acquire) == State::closed || core_.writer.abandoned()) return Errc::closed;
+      if (failed) return core_.writer.error();
+      if (closed) return Errc::closed;
       if (core_.pen.try_take()) {
         if (!reached() && core_.state.load(std::memory_order_acquire) != State::closed) work();
         core_.put_pen_down();
