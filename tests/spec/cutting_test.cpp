@@ -38,7 +38,7 @@ TEST_CASE("Bytes with a whole frame among them are saved, zeros included, before
   }
 }
 
-TEST_CASE("Frames inside a torn payload are worth saving too; torn bytes alone are not", "[damage]") {
+TEST_CASE("Frames inside a torn payload are worth saving too, torn bytes alone are not", "[damage]") {
   Log inner;
   inner.event("an event in an event");
   Log log;
