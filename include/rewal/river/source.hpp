@@ -72,6 +72,9 @@ class Source {
   /// Why at() failed.
   [[nodiscard]] const Error& error() const noexcept { return *error_; }
 
+  /// Memory it holds beside a mapping.
+  [[nodiscard]] std::size_t buffer_bytes() const noexcept { return buffer_bytes_; }
+
   /// Gives mapping and buffer back; what at() returned is gone.
   void release() noexcept {
     loaded_ = {};
