@@ -25,7 +25,9 @@ thread_local std::size_t allocations = 0;  // of this thread
 
 }  // namespace
 
-// The executable's own allocation functions, which count. Out of line, or g++ takes malloc and free for a mismatch.
+// The executable's own allocation functions, which count; ThreadSanitizer has its own, and then nothing is counted here.
+// Out of line, or g++ takes malloc and free for a mismatch.
+#if !REWAL_TSAN
 REWAL_NOINLINE void* operator new(std::size_t size) {
   ++allocations;
   if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
@@ -38,6 +40,7 @@ REWAL_NOINLINE void* operator new(std::size_t size, const std::nothrow_t&) noexc
 REWAL_NOINLINE void operator delete(void* memory) noexcept { std::free(memory); }
 REWAL_NOINLINE void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 REWAL_NOINLINE void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
+#endif
 
 namespace {
 
