@@ -111,7 +111,9 @@ const std::vector<std::pair<std::string, SyncMode>> modes{
 TEST_CASE("an idle log is never woken, new or used, in any mode") {
   Row row("P12", "an idle log's writer thread", "milliseconds");
   const TempDir dir;
-  for (const auto& [name, mode] : modes) {
+  for (const auto& entry : modes) {
+    const std::string& name = entry.first;
+    const SyncMode mode = entry.second;
     INFO(name);
     const Watched<Wal<>> log([&] { return Wal<>::open(dir.file(name)).sync_mode(mode).build(); });
     stays_idle(log, row);
@@ -133,7 +135,9 @@ TEST_CASE("an idle log is never woken, new or used, in any mode") {
 
 TEST_CASE("a log that failed is never woken") {
   Row row("P12", "a failed log's writer thread", "milliseconds");
-  for (const auto& [name, mode] : modes) {
+  for (const auto& entry : modes) {
+    const std::string& name = entry.first;
+    const SyncMode mode = entry.second;
     for (const Op op : {Op::write, Op::sync}) {
       if (op == Op::sync && mode.kind() == SyncMode::Kind::never) continue;
       INFO(name << ", failed " << op);
@@ -162,7 +166,9 @@ TEST_CASE("a log behind a shutdown that timed out, or a close, ends its thread")
 TEST_CASE("what is appended to a sleeping log reaches the storage unasked") {
   Row row("P12", "events that woke a sleeping log", "events");
   std::vector<std::chrono::nanoseconds> lags;
-  for (const auto& [name, mode] : modes) {
+  for (const auto& entry : modes) {
+    const std::string& name = entry.first;
+    const SyncMode mode = entry.second;
     INFO(name);
     const Watched<Wal<MemoryStorage>> log(
         [&] { return Wal<>::open("log").storage(MemoryStorage{}).sync_mode(mode).build(); });

@@ -187,14 +187,14 @@ void say(int pipe, Lsn lsn) {
   return n % 3 == 1 ? SyncMode::batch : SyncMode::interval(std::chrono::milliseconds(1));
 }
 
-/// Appends, flushes and waits until it dies, or 300 times. Exits with 0 where it came to its end.
-[[noreturn]] void live(const Life& life, int pipe) {
+/// Appends, flushes and waits until it dies, or 300 times. Returns 0 where it came to its end.
+[[nodiscard]] int live(const Life& life, int pipe) {
   Random random(life.seed);
   MortalFileSystem files;
   files.real_syncs = life.real_syncs;
   *files.death = life.death;
   auto storage = MortalStorage::open(life.path, files);
-  if (!storage) ::_exit(4);
+  if (!storage) return 4;
   auto opened = rewal::Wal<>::open(life.path)
                     .sync_mode(mode_of(random.next()))
                     .queue_bytes(random.below(2) == 0 ? 16 * 1024 : 512 * 1024)
@@ -204,7 +204,7 @@ void say(int pipe, Lsn lsn) {
                     .build();
   if (!opened) {
     std::fprintf(stderr, "the child cannot open the log: %s\n", std::string(opened.error().message()).c_str());
-    ::_exit(5);
+    return 5;
   }
   MortalWal wal = std::move(*opened);
   Lsn last = wal.last_lsn();
@@ -222,18 +222,18 @@ void say(int pipe, Lsn lsn) {
     const Result<Lsn> lsn = batch.size() == 1 ? (durable ? wal.append_durable_with_meta(payload, meta_of(last))
                                                          : wal.append_with_meta(payload, meta_of(last)))
                                               : (durable ? wal.append_batch_durable(batch) : wal.append_batch(batch));
-    if (!lsn || *lsn != last) ::_exit(6);
+    if (!lsn || *lsn != last) return 6;
     if (durable) {
       say(pipe, last);
     } else if (random.below(habit == 0 ? 40 : 4) == 0) {
       const Result<void> done = habit == 2 ? wal.wait_durable(last) : wal.flush();
-      if (!done) ::_exit(7);
+      if (!done) return 7;
       say(pipe, last);
     }
   }
-  if (!wal.shutdown()) ::_exit(8);
+  if (!wal.shutdown()) return 8;
   say(pipe, last);
-  ::_exit(0);
+  return 0;
 }
 
 // ---- the parent --------------------------------------------------------------------------------------------------
@@ -256,7 +256,7 @@ Testament run(const Life& life, std::optional<std::chrono::microseconds> after, 
   if (child == 0) {
     ::close(ends[0]);
     ::alarm(120);  // a hang is noticed by its signal
-    live(life, ends[1]);
+    ::_exit(live(life, ends[1]));  // nothing of the parent's is to be destroyed
   }
   ::close(ends[1]);
   Testament testament;
