@@ -148,9 +148,9 @@ class Appending {
       if (!done) return done.error();
     }
     const std::size_t plain_bytes = region.size();
-    if (plain.capacity() > most_kept_scratch) plain = {};  // the append may have to wait: it keeps no more than it needs
+    if (plain.capacity() > most_kept_scratch) plain = std::vector<std::byte>();  // it may have to wait; {} would keep it
     if (packed.size() >= plain_bytes) {
-      if (packed.capacity() > most_kept_scratch) packed = {};
+      if (packed.capacity() > most_kept_scratch) packed = std::vector<std::byte>();
       return enqueue(frame, how);
     }
     const std::size_t saved = plain_bytes - packed.size();

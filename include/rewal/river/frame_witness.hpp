@@ -111,8 +111,8 @@ class FrameWitness {
 
   void forget_large_buffers() noexcept {
     constexpr std::size_t most_kept = 64 * 1024;
-    if (joined_.capacity() > most_kept) joined_ = {};
-    if (decompressed_.capacity() > most_kept) decompressed_ = {};
+    if (joined_.capacity() > most_kept) joined_ = std::vector<std::byte>();
+    if (decompressed_.capacity() > most_kept) decompressed_ = std::vector<std::byte>();
   }
 
   [[no_unique_address]] I indexer_;
