@@ -159,7 +159,7 @@ class EventReader {
 
   [[nodiscard]] REWAL_INLINE Read begin_records(const format::Header& header, Bytes region) noexcept {
     if constexpr (has_compressor<C>) {
-      if (REWAL_UNLIKELY(inflated_.capacity() > kept_buffer_bytes)) inflated_ = std::vector<std::byte>();  // {} would keep its memory
+      if (REWAL_UNLIKELY(inflated_.capacity() > kept_buffer_bytes)) inflated_ = std::vector<std::byte>();
     }
     if (REWAL_UNLIKELY(header.compressed())) {
       if (inflate(header, region) == Read::failed) return Read::failed;
