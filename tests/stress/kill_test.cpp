@@ -334,13 +334,36 @@ void damage(const std::string& path, std::uint64_t how) {
   std::fwrite(disk.bytes().data(), 1, disk.bytes().size(), file.get());
 }
 
+/// What came of it. Plain, so that it goes through a pipe.
+struct Tally {
+  std::uint64_t kills = 0;
+  std::uint64_t in_open = 0;     // before the log was open
+  std::uint64_t at_a_point = 0;  // with a call named at which to die
+  std::uint64_t violations = 0;
+  char first[400] = {};          // what was wrong first
+
+  void add(const Tally& other) {
+    if (violations == 0) std::memcpy(first, other.first, sizeof first);
+    kills += other.kills;
+    in_open += other.in_open;
+    at_a_point += other.at_a_point;
+    violations += other.violations;
+  }
+  void tell(Row& row) const {
+    row.count = kills;
+    row.violations = violations;
+    row.note("in_open", in_open);
+    row.note("at_a_point", at_a_point);
+  }
+};
+
 /// Lives and deaths of logs in one directory: a log goes on until it is large, then the next begins.
 class Graveyard {
  public:
   explicit Graveyard(std::uint64_t from_seed) : random_(from_seed) {}
 
-  /// One life: works, is killed, is judged. Returns whether it was killed.
-  bool one(Row& row, std::string& first) {
+  /// One life: works, is killed, is judged.
+  void one() {
     Life life;
     life.path = dir_.file("log" + std::to_string(log_));
     life.seed = random_.next();
@@ -369,9 +392,9 @@ class Graveyard {
     }
     if (testament.opened && testament.found < found_) wrong += "the child found less than was there before; ";
     const bool killed = testament.was_killed();
-    row.count += killed;
-    kills_in_open += killed && !testament.opened;
-    labelled_kills += killed && labelled && life.death.k != 0;
+    tally.kills += killed;
+    tally.in_open += killed && !testament.opened;
+    tally.at_a_point += killed && labelled;
     // Some logs are opened again by the next child alone: then that child's recovery meets what this one left.
     if (random_.below(3) != 0 || testament.acknowledged == 0) {
       wrong += judge(life.path, acknowledged_, found_);
@@ -382,17 +405,15 @@ class Graveyard {
         found_ = acknowledged_ = 0;
       }
     }
-    if (!wrong.empty() && row.violations++ == 0) {
+    if (!wrong.empty() && tally.violations++ == 0) {
       std::ostringstream text;
       text << "life of seed " << life.seed << ", killed at call " << life.death.k << " of kind " << life.death.kind << ": "
            << wrong;
-      first = text.str();
+      std::snprintf(tally.first, sizeof tally.first, "%s", text.str().c_str());
     }
-    return killed;
   }
 
-  std::uint64_t kills_in_open = 0;
-  std::uint64_t labelled_kills = 0;
+  Tally tally;
 
  private:
   rewal_test::TempDir dir_;
@@ -403,9 +424,38 @@ class Graveyard {
   Lsn found_ = 0;         // when it was last opened
 };
 
-void tell(Row& row, const Graveyard& graveyard) {
-  row.note("in_open", graveyard.kills_in_open);
-  row.note("at_a_point", graveyard.labelled_kills);
+/// The tally of several graveyards side by side, each in a process of its own, for as long as there is time.
+Tally side_by_side(std::uint64_t count, std::uint64_t from_seed, const Budget& budget) {
+  std::vector<std::pair<::pid_t, int>> diggers;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    int ends[2];
+    if (::pipe(ends) != 0) throw std::runtime_error("no pipe");
+    const ::pid_t digger = ::fork();
+    if (digger < 0) throw std::runtime_error("no process");
+    if (digger == 0) {
+      int status = 1;
+      {
+        Graveyard graveyard(from_seed + 1000 * i);
+        while (budget.left() && graveyard.tally.violations == 0) graveyard.one();
+        if (::write(ends[1], &graveyard.tally, sizeof(Tally)) == static_cast<::ssize_t>(sizeof(Tally))) status = 0;
+      }
+      ::_exit(status);
+    }
+    ::close(ends[1]);
+    diggers.emplace_back(digger, ends[0]);
+  }
+  Tally all;
+  for (const auto& [digger, end] : diggers) {
+    Tally one;
+    const bool told = ::read(end, &one, sizeof one) == static_cast<::ssize_t>(sizeof one);  // smaller than a pipe's buffer
+    ::close(end);
+    int status = 0;
+    while (::waitpid(digger, &status, 0) < 0) {
+    }
+    if (!told || status != 0) throw std::runtime_error("a graveyard's process failed");
+    all.add(one);
+  }
+  return all;
 }
 
 }  // namespace
@@ -413,12 +463,12 @@ void tell(Row& row, const Graveyard& graveyard) {
 TEST_CASE("a process killed at any instant loses nothing that was acknowledged") {
   Row row("G20", "processes killed at random and at each kind of system call", "kills");
   Graveyard graveyard(seed());
-  std::string first;
-  for (int i = 0; i < 1000 && row.count < 120 / thinning; ++i) graveyard.one(row, first);
-  tell(row, graveyard);
-  CHECK(first == "");
-  CHECK(row.count >= 120 / thinning);
-  CHECK(graveyard.labelled_kills > 0);
+  const Tally& tally = graveyard.tally;
+  for (int i = 0; i < 1000 && tally.kills < 120 / thinning; ++i) graveyard.one();
+  tally.tell(row);
+  CHECK(std::string(tally.first) == "");
+  CHECK(tally.kills >= 120 / thinning);
+  CHECK(tally.at_a_point > 0);
 }
 
 TEST_CASE("killed at each call in turn while a damaged log is opened, the next opening finds the same") {
@@ -467,12 +517,11 @@ TEST_CASE("kills for as long as there is time, at least 10,000", "[.torture]") {
   if (std::filesystem::is_directory("/dev/shm")) ::setenv("TMPDIR", "/dev/shm", 0);
   const Budget budget;
   Row row("G20", "processes killed, the long run", "kills");
-  Graveyard graveyard(seed() + rewal_torture::number_from_environment("REWAL_TORTURE_SECONDS", 20));
-  std::string first;
-  while (budget.left() && row.violations == 0) graveyard.one(row, first);
-  tell(row, graveyard);
-  if (row.count < 10'000) WARN("only " << row.count << " kills: give it more time");
-  CHECK(first == "");
+  const Tally tally =
+      side_by_side(6, seed() + rewal_torture::number_from_environment("REWAL_TORTURE_SECONDS", 20), budget);
+  tally.tell(row);
+  if (tally.kills < 10'000) WARN("only " << tally.kills << " kills: give it more time");
+  CHECK(std::string(tally.first) == "");
 }
 
 #endif  // REWAL_POSIX
