@@ -7,6 +7,7 @@
 #include <array>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <support/log_image.hpp>
@@ -110,4 +111,20 @@ TEST_CASE("A copy of a batch is a batch of its own", "[batch]") {
   copy.add("two");
   CHECK(batch.size() == 1);
   CHECK(copy.size() == 2);
+}
+
+TEST_CASE("A batch that was moved from is empty and can be filled again", "[batch]") {
+  Batch batch;
+  batch.add("one");
+  const Batch moved = std::move(batch);
+  CHECK(moved.size() == 1);
+  CHECK(batch.empty());
+  batch.add("two");
+  CHECK(batch.size() == 1);
+  Batch target;
+  target.add_with_meta("bad", std::string(65'536, 'm'));
+  target = std::move(batch);
+  CHECK_FALSE(Access::spoiled(target));
+  CHECK(target.size() == 1);
+  CHECK(batch.empty());
 }

@@ -203,8 +203,11 @@ TEST_CASE("a batch can be appended again, grown, cleared, copied and moved") {
   const Batch moved = std::move(batch);
   copy.clear();
   CHECK(wal.append_batch(moved) == 10u);
+  CHECK(said(wal.append_batch(batch)) == "empty_batch");
+  batch.add("d");
+  CHECK(wal.append_batch(batch) == 11u);
   must(wal.flush());
-  CHECK(payloads(wal) == std::vector<std::string>{"a", "b", "a", "b", "a", "b", "c", "a", "b", "c"});
+  CHECK(payloads(wal) == std::vector<std::string>{"a", "b", "a", "b", "a", "b", "c", "a", "b", "c", "d"});
 }
 
 TEST_CASE("a batch of a hundred thousand records is one frame") {

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstring>
 #include <iterator>
+#include <utility>
 #include <vector>
 
 #include <rewal/bytes.hpp>
@@ -27,6 +28,20 @@ struct BatchAccess;
 class Batch {
  public:
   Batch() = default;
+  Batch(const Batch&) = default;
+  Batch& operator=(const Batch&) = default;
+  /// A batch that was moved from is empty, and usable.
+  Batch(Batch&& other) noexcept
+      : region_(std::exchange(other.region_, {})),
+        count_(std::exchange(other.count_, 0)),
+        spoiled_(std::exchange(other.spoiled_, false)) {}
+  Batch& operator=(Batch&& other) noexcept {
+    region_ = std::exchange(other.region_, {});
+    count_ = std::exchange(other.count_, 0);
+    spoiled_ = std::exchange(other.spoiled_, false);
+    return *this;
+  }
+  ~Batch() = default;
 
   /// An empty batch with memory for about `records` small records; it grows as needed.
   [[nodiscard]] static Batch with_capacity(std::size_t records) {
