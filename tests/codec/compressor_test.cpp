@@ -86,7 +86,7 @@ struct ConstMembers {
 
 static_assert(rewal::Compressor<Unbounded> && rewal::Compressor<Bounded> && rewal::Compressor<BothForms>);
 static_assert(rewal::Compressor<MoveOnly> && rewal::Compressor<ConstMembers>);
-static_assert(!rewal::Compressor<rewal::NoCompressor> && !rewal::Compressor<int>);
+static_assert(rewal::Compressor<rewal::NoCompressor> && !rewal::Compressor<int>);
 static_assert(!rewal::Compressor<OnlyCompresses> && !rewal::Compressor<OnlyDecompresses>);
 static_assert(!rewal::Compressor<ReturnsNothing> && !rewal::Compressor<ReturnsTheBytes>);
 // A target by value is a copy: legal to call, so the compiler cannot tell.

@@ -71,7 +71,7 @@ static_assert(Hooks<ConstAndStatic> && Hooks<Generic> && Hooks<Inherited> && Hoo
 
 struct Empty {};
 struct OtherNames { void on_begin(); void after_flush(std::size_t); };
-static_assert(!Hooks<Empty> && !Hooks<OtherNames> && !Hooks<rewal::NoHooks> && !Hooks<int>);
+static_assert(!Hooks<Empty> && !Hooks<OtherNames> && Hooks<rewal::NoHooks> && !Hooks<int>);
 
 // A right name with a wrong signature, alone and beside a right one.
 template <class Wrong>
@@ -99,8 +99,8 @@ static_assert(!Hooks<WrongOnStart> && refused<WrongOnShutdownStart> && refused<W
 
 template <class H>
 concept BuilderTakes = requires(H hooks) { Wal<>::open("p").hooks(std::move(hooks)); };
-static_assert(BuilderTakes<JustOnDrop> && BuilderTakes<MoveOnly>);
-static_assert(!BuilderTakes<Empty> && !BuilderTakes<BesideARightOne<WrongOnDrop>> && !BuilderTakes<rewal::NoHooks>);
+static_assert(BuilderTakes<JustOnDrop> && BuilderTakes<MoveOnly> && BuilderTakes<rewal::NoHooks>);
+static_assert(!BuilderTakes<Empty> && !BuilderTakes<BesideARightOne<WrongOnDrop>>);
 
 static_assert(std::forward_iterator<Events::iterator> && std::ranges::forward_range<const Events> &&
               std::ranges::sized_range<const Events>);

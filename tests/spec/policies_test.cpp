@@ -597,7 +597,7 @@ struct Librarian {
     shelf->entries.push_back({lsn, meta ? std::optional(std::string(as_text(*meta))) : std::nullopt, offset});
   }
 };
-static_assert(Indexer<Librarian> && !Indexer<rewal::NoIndexer>);
+static_assert(Indexer<Librarian> && Indexer<rewal::NoIndexer>);
 
 struct WrongIndexers {
   struct NoMember {};

@@ -38,15 +38,16 @@ concept DecompressesBounded = requires(C& c, Bytes source, std::vector<std::byte
 
 }  // namespace detail
 
-/// A policy that shrinks the records of a frame. `compress` and `decompress` append to their target. `decompress` may
+/// The default: frames are stored as they are.
+struct NoCompressor {};
+
+/// A policy that shrinks the records of a frame, or NoCompressor. `compress` and `decompress` append to their target. `decompress` may
 /// take a third parameter, the most bytes it may produce; one that does not is trusted to be bounded by itself, and
 /// what it produced is checked afterwards. An error fails that append alone and is returned as it is; an exception
 /// becomes `invalid_record` (`corrupted` when reading). Called from several threads at once.
 template <class C>
-concept Compressor = detail::Compresses<C> && (detail::DecompressesBounded<C> || detail::DecompressesUnbounded<C>);
-
-/// The default: frames are stored as they are.
-struct NoCompressor {};
+concept Compressor = std::is_same_v<C, NoCompressor> ||
+                     (detail::Compresses<C> && (detail::DecompressesBounded<C> || detail::DecompressesUnbounded<C>));
 
 namespace detail {
 
@@ -79,7 +80,7 @@ template <Compressor C>
     return done;
   }
   REWAL_CATCH_ALL {
-    return Error(Errc::corrupted, "the compressor threw an exception: the frame was written with another one, or is damaged");
+    return Error(Errc::corrupted, "the compressor threw an exception: the frame was written with another one or is damaged, or memory ran out");
   }
 }
 

@@ -16,15 +16,16 @@
 
 namespace rewal {
 
-/// A policy that builds an index of its own. `on_append(lsn, meta, offset)` runs once per event, one at a time, in LSN
-/// order, after the event's frame has been written; `offset` is the frame's place in the file. Exceptions are caught.
-template <class I>
-concept Indexer = requires(I& indexer, Lsn lsn, std::optional<Bytes> meta, std::uint64_t offset) {
-  { indexer.on_append(lsn, meta, offset) } -> std::same_as<void>;
-};
-
 /// The default: nobody is told.
 struct NoIndexer {};
+
+/// A policy that builds an index of its own, or NoIndexer. `on_append(lsn, meta, offset)` runs once per event, one at a time, in LSN
+/// order, after the event's frame has been written; `offset` is the frame's place in the file. Exceptions are caught.
+template <class I>
+concept Indexer =
+    std::is_same_v<I, NoIndexer> || requires(I& indexer, Lsn lsn, std::optional<Bytes> meta, std::uint64_t offset) {
+      { indexer.on_append(lsn, meta, offset) } -> std::same_as<void>;
+    };
 
 namespace detail {
 

@@ -89,13 +89,14 @@ concept HookOnDropFits = has_on_drop<H> || !names_on_drop<H>;
 ///   on_corruption(std::uint64_t offset)           build(), where it cut damage
 ///   on_drop(std::size_t events)                   the appending thread, several at once
 ///
-/// The five of the write path run one at a time, on whichever thread writes. A type with none of them is not Hooks, nor
-/// is one with a right name and a wrong signature, where the compiler can tell.
+/// The five of the write path run one at a time, on whichever thread writes. A type with none of them is not Hooks,
+/// but for NoHooks; nor is one with a right name and a wrong signature, where the compiler can tell.
 template <class H>
-concept Hooks = detail::HasAnyHook<H> && detail::HookOnStartFits<H> && detail::HookOnShutdownStartFits<H> &&
-                detail::HookOnShutdownDoneFits<H> && detail::HookBeforeAppendFits<H> && detail::HookAfterAppendFits<H> &&
-                detail::HookBeforeWriteFits<H> && detail::HookAfterWriteFits<H> && detail::HookBeforeSyncFits<H> &&
-                detail::HookAfterSyncFits<H> && detail::HookOnCorruptionFits<H> && detail::HookOnDropFits<H>;
+concept Hooks = std::is_same_v<H, NoHooks> ||
+                (detail::HasAnyHook<H> && detail::HookOnStartFits<H> && detail::HookOnShutdownStartFits<H> &&
+                 detail::HookOnShutdownDoneFits<H> && detail::HookBeforeAppendFits<H> && detail::HookAfterAppendFits<H> &&
+                 detail::HookBeforeWriteFits<H> && detail::HookAfterWriteFits<H> && detail::HookBeforeSyncFits<H> &&
+                 detail::HookAfterSyncFits<H> && detail::HookOnCorruptionFits<H> && detail::HookOnDropFits<H>);
 
 namespace detail {
 

@@ -11,7 +11,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <type_traits>
 #include <utility>
 
 #include <rewal/bytes.hpp>
@@ -39,17 +38,6 @@ namespace rewal {
 template <class S, class C, class I, class H>
 class Builder;
 
-namespace detail {
-
-template <class C>
-concept CompressorOrNone = std::is_same_v<C, NoCompressor> || Compressor<C>;
-template <class I>
-concept IndexerOrNone = std::is_same_v<I, NoIndexer> || Indexer<I>;
-template <class H>
-concept HooksOrNone = std::is_same_v<H, NoHooks> || Hooks<H>;
-
-}  // namespace detail
-
 /// An embedded write-ahead log: one process appends events to one file; each gets a log sequence number; they can be
 /// replayed after any crash.
 ///
@@ -62,8 +50,7 @@ concept HooksOrNone = std::is_same_v<H, NoHooks> || Hooks<H>;
 ///
 /// The queue is lock-free in its claim: a producer that the system stalls between claiming its place and publishing its
 /// frame delays what comes after it, since the file has no holes.
-template <Storage S = FileStorage, detail::CompressorOrNone C = NoCompressor, detail::IndexerOrNone I = NoIndexer,
-          detail::HooksOrNone H = NoHooks>
+template <Storage S = FileStorage, Compressor C = NoCompressor, Indexer I = NoIndexer, Hooks H = NoHooks>
 class [[nodiscard]] Wal {
   using Core = detail::Core<S, C, I, H>;
 
