@@ -11,6 +11,7 @@
 #include <exception>
 #include <iosfwd>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -172,19 +173,22 @@ class ErrcCategory final : public std::error_category {
 
 }  // namespace detail
 
-/// What `Result::value()` throws. Its code() is the system's where there is one, else the Errc.
+/// What `Result::value()` throws. Its code() is the system's where there is one, else the Errc; its what() is the error's
+/// message().
 class Exception : public std::system_error {
  public:
   explicit Exception(const Error& error)
       : std::system_error(error.system() ? error.system()
-                                         : std::error_code(static_cast<int>(error.code()), detail::errc_category()),
-                          error.message()),
-        error_(error) {}
+                                         : std::error_code(static_cast<int>(error.code()), detail::errc_category())),
+        error_(error),
+        text_(error.message()) {}
 
   [[nodiscard]] const Error& error() const noexcept { return error_; }
+  [[nodiscard]] const char* what() const noexcept override { return text_.what(); }
 
  private:
   Error error_;
+  std::runtime_error text_;  // text that can be copied without failing, as an exception's must be
 };
 
 namespace detail {

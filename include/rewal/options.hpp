@@ -38,6 +38,9 @@ class SyncMode {
  public:
   enum class Kind : std::uint8_t { never, batch, interval };
 
+  /// The default: `never`.
+  constexpr SyncMode() noexcept = default;
+
   /// No fsync of events unless asked (`sync`, `wait_durable`, `append_durable`, `shutdown`). A written event survives
   /// the death of the process, not a power loss. For buffering, and for callers that ask for durability themselves.
   static const SyncMode never;
@@ -48,7 +51,8 @@ class SyncMode {
   /// A power loss costs at most the last `d`. 0 is as `batch`; a negative one makes build() fail.
   template <class Rep, class Period>
   [[nodiscard]] static constexpr SyncMode interval(std::chrono::duration<Rep, Period> d) noexcept {
-    const auto nanoseconds = detail::saturated(d);
+    auto nanoseconds = detail::saturated(d);
+    if (nanoseconds.count() == 0 && d < d.zero()) nanoseconds = std::chrono::nanoseconds(-1);  // negative all the same
     return {nanoseconds.count() == 0 ? Kind::batch : Kind::interval, nanoseconds};
   }
 
@@ -59,8 +63,8 @@ class SyncMode {
  private:
   constexpr SyncMode(Kind kind, std::chrono::nanoseconds period) noexcept : kind_(kind), period_(period) {}
 
-  Kind kind_;
-  std::chrono::nanoseconds period_;
+  Kind kind_ = Kind::never;
+  std::chrono::nanoseconds period_{0};
 };
 
 inline constexpr SyncMode SyncMode::never{SyncMode::Kind::never, std::chrono::nanoseconds{0}};

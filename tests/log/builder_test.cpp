@@ -5,6 +5,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <rewal/wal.hpp>
 #include <stdexcept>
@@ -112,6 +113,35 @@ TEST_CASE("a builder whose storage was used up says so") {
   const auto second = builder.build();
   REQUIRE_FALSE(second);
   CHECK(second.error() == Errc::invalid_state);
+}
+
+TEST_CASE("a builder whose policies were used up says so, also after a refusal, and calls none of them") {
+  const TempDir dir;
+  std::ofstream(dir.file("log")) << "not a log";
+  auto builder = Wal<>::open(dir.file("log")).hooks(CountingHooks());
+  CHECK(said(builder.build()) == "invalid_record");
+  std::filesystem::resize_file(dir.file("log"), 0);
+  CHECK(said(builder.build()) == "invalid_state");
+}
+
+TEST_CASE("a builder that was given a file never opens another in its place") {
+  const TempDir dir;
+  auto builder = Wal<>::open(dir.file("name")).storage(must(FileStorage::open(dir.file("log"))));
+  static_cast<void>(must(builder.build()));
+  CHECK(said(builder.build()) == "invalid_state");
+  CHECK(dir.names() == std::vector<std::string>{"log"});
+}
+
+TEST_CASE("a builder refused because of a lock keeps its policies for the next try") {
+  const TempDir dir;
+  const CountingHooks hooks;
+  auto builder = Wal<>::open(dir.file("log")).hooks(hooks);
+  {
+    auto other = must(Wal<>::open(dir.file("log")).build());
+    CHECK(said(builder.build()) == "file_locked");
+  }
+  CHECK(builder.build());
+  CHECK(*hooks.starts == 1);
 }
 
 TEST_CASE("on_start runs once, before build returns, and not when build fails") {

@@ -230,6 +230,18 @@ static_assert(std::is_same_v<decltype(Wal::open("p")
                                           .build()),
                              Result<Full>>);
 
+// The page's own template head, in a program's template: the defaults fit their concepts.
+template <rewal::Storage S, rewal::Compressor C, rewal::Indexer I, rewal::Hooks H>
+Lsn last_of(const rewal::Wal<S, C, I, H>& wal) {
+  return wal.last_lsn();
+}
+static_assert(rewal::Compressor<rewal::NoCompressor> && rewal::Indexer<rewal::NoIndexer> && rewal::Hooks<rewal::NoHooks>);
+static_assert(std::is_same_v<decltype(last_of(std::declval<Wal&>())), Lsn>);
+static_assert(std::is_same_v<decltype(last_of(std::declval<Full&>())), Lsn>);
+static_assert(std::is_same_v<decltype(Wal::open("p").hooks(rewal::NoHooks{}).build()), Result<Wal>>);
+
+static_assert(rewal::SyncMode() == rewal::SyncMode::never);
+
 Wal open(const std::string& path) {
   auto opened = Wal::open(path).build();
   if (!opened) throw std::runtime_error(opened.error().message());
@@ -426,6 +438,7 @@ TEST_CASE("asking a failed Result for its value throws what a handler of system 
     (void)full.value();
   } catch (const std::system_error& error) {
     CHECK(error.code() == std::errc::no_space_on_device);
+    CHECK(error.what() == full.error().message());  // once, and whole
   }
   CHECK_THROWS_AS(Result<void>(rewal::Errc::closed).value(), std::system_error);
 }

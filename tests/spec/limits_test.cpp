@@ -285,6 +285,7 @@ TEST_CASE("nonsense is an error of build with its reason, never a correction") {
   CHECK(is_nonsense(in_memory().start_lsn(0)));
   CHECK(is_nonsense(in_memory().start_lsn(std::numeric_limits<Lsn>::max())));
   CHECK(is_nonsense(in_memory().sync_mode(SyncMode::interval(-1ns))));
+  CHECK(is_nonsense(in_memory().sync_mode(SyncMode::interval(std::chrono::duration<double, std::nano>(-0.25)))));
   CHECK(is_nonsense(in_memory().sync_mode(SyncMode::interval(std::chrono::hours::min()))));
   CHECK(is_nonsense(Wal<>::open("")));
   CHECK(is_nonsense(Wal<>::open(std::string("a\0b", 3))));

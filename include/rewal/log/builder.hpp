@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Builder: what a log is to be, said option by option, and the one place where a log is opened.
-// Used by one thread, once: build() takes the policies out of it. What the options mean while the log runs is said in
-// options.hpp and decided by the parts they are handed to.
+// Used by one thread. build() takes the policies out of it; one without policies can be built again. What the options
+// mean while the log runs is said in options.hpp and decided by the parts they are handed to.
 
 #ifndef REWAL_LOG_BUILDER_HPP
 #define REWAL_LOG_BUILDER_HPP
@@ -110,21 +110,22 @@ class [[nodiscard]] Builder {
   [[nodiscard]] Result<Wal<S, C, I, H>> build() {
     static_assert(detail::require_fitting_extras<S>());
     if (const auto sense = check(); !sense) return sense.error();
-    if (!storage_) {
-      if constexpr (std::is_same_v<S, FileStorage>) {
+    if (used_up_) return Error(Errc::invalid_state, "this builder's policies went into an earlier build(): open(...) another");
+    const bool storage_was_given = storage_.has_value();
+    if constexpr (std::is_same_v<S, FileStorage>) {
+      if (!storage_was_given) {
         Result<FileStorage> opened = FileStorage::open(path_);
         if (!opened) return opened.error();
         storage_.emplace(std::move(*opened));
-      } else {
-        return Error(Errc::invalid_state, "this builder was used up: open(...) another");
       }
     }
+    used_up_ = storage_was_given || detail::has_compressor<C> || detail::has_indexer<I> || detail::HasAnyHook<H>;
     REWAL_TRY { return open_on(std::move(*std::exchange(storage_, std::nullopt))); }
     REWAL_CATCH_ALL { return detail::not_enough_memory(); }
   }
 
  private:
-  template <Storage, detail::CompressorOrNone, detail::IndexerOrNone, detail::HooksOrNone>
+  template <Storage, Compressor, Indexer, Hooks>
   friend class Wal;
   template <class, class, class, class>
   friend class Builder;
@@ -197,12 +198,13 @@ class [[nodiscard]] Builder {
   PathArg path_;
   detail::Options options_;
   std::optional<S> storage_;  // none: the file at path_
+  bool used_up_ = false;      // policies were taken out by build(); without any it may be called again
   [[no_unique_address]] C compressor_{};
   [[no_unique_address]] I indexer_{};
   [[no_unique_address]] H hooks_{};
 };
 
-template <Storage S, detail::CompressorOrNone C, detail::IndexerOrNone I, detail::HooksOrNone H>
+template <Storage S, Compressor C, Indexer I, Hooks H>
 Builder<FileStorage, NoCompressor, NoIndexer, NoHooks> Wal<S, C, I, H>::open(PathArg path) {
   return Builder<FileStorage, NoCompressor, NoIndexer, NoHooks>(std::move(path));
 }
