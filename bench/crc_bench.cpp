@@ -1,38 +1,36 @@
 // SPDX-License-Identifier: MIT
 //
-// How fast is each CRC-32C kernel, beside one stream of the processor's CRC instruction? (P9)
-// All sides take turns within one run; every figure is the median of the rounds, and the ratio, not the time, is the
-// result. "In a chain" each call waits for the one before, as an append waits for its checksum; "in a row" calls are
-// independent, and the processor overlaps their ends and beginnings.
-//
-// Usage: bench_crc [rounds, at least 5; 11 if not given]
-
-#include <rewal/codec/crc32c.hpp>
+// How fast is each CRC-32C kernel, beside one stream of the processor's CRC instruction? (P9) "In a chain" each call
+// waits for the one before, as an append waits for its checksum; "in a row" calls are independent, and the processor
+// overlaps their ends and beginnings. The log's side is the kernel that it chooses on this machine.
 
 #include <benchmark/benchmark.h>
 
-#include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
-#include <string_view>
+#include <memory>
+#include <string>
 #include <vector>
+
+#include <rewal/codec/crc32c.hpp>
+
+#include "harness/check.hpp"
+#include "harness/clock.hpp"
+#include "harness/question.hpp"
+#include "harness/setting.hpp"
 
 namespace {
 
-using namespace rewal::detail;
+using namespace bench;
+using rewal::detail::Crc32cKernel;
 
-constexpr std::size_t sizes[] = {24, 64, 96, 128, 162, 256, 512, 1024, 4096, 13000, 65536, 1u << 20};
+enum class Work { chain, row, copy, memcpy_then_crc };
 
 struct Buffers {
   std::vector<std::byte> from = std::vector<std::byte>((1u << 20) + 4096, std::byte{0x5a});
   std::vector<std::byte> to = std::vector<std::byte>((1u << 20) + 4096);
 };
-
-enum class Work { chain, row, copy, memcpy_then_crc };
 
 /// One call of the work; `before` is the previous call's result, which a chain needs in order to know its address.
 std::uint32_t work_once(Work work, const Crc32cKernel& kernel, Buffers& buffers, std::size_t size, std::size_t before) {
@@ -40,12 +38,9 @@ std::uint32_t work_once(Work work, const Crc32cKernel& kernel, Buffers& buffers,
   // Elsewhere in its page than `from`: memcpy by `rep movsb` is ten times slower on Zen where the two nearly agree.
   std::byte* const to = buffers.to.data() + 2083;
   switch (work) {
-    case Work::chain:
-      return kernel.crc(0, nullptr, from, size);
-    case Work::row:
-      return kernel.crc(0, nullptr, buffers.from.data(), size);
-    case Work::copy:
-      return kernel.copy(0, to, from, size);
+    case Work::chain: return kernel.crc(0, nullptr, from, size);
+    case Work::row: return kernel.crc(0, nullptr, buffers.from.data(), size);
+    case Work::copy: return kernel.copy(0, to, from, size);
     case Work::memcpy_then_crc:
       std::memcpy(to, from, size);
       benchmark::ClobberMemory();
@@ -54,123 +49,89 @@ std::uint32_t work_once(Work work, const Crc32cKernel& kernel, Buffers& buffers,
   return 0;
 }
 
-double nanoseconds(Work work, const Crc32cKernel& kernel, Buffers& buffers, std::size_t size) {
-  const std::size_t calls = 1 + 2000000 / (size + 200);
+double gigabytes_per_second(Work work, const Crc32cKernel& kernel, Buffers& buffers, std::size_t size) {
+  const std::uint64_t calls = setting().count(1 + 4000000 / (size + 200));
   std::size_t result = 0;
-  const auto start = std::chrono::steady_clock::now();
-  for (std::size_t i = 0; i < calls; ++i) {
+  const auto begin = Clock::now();
+  for (std::uint64_t i = 0; i < calls; ++i) {
     result = work_once(work, kernel, buffers, size, result);
     benchmark::DoNotOptimize(result);
   }
-  const std::chrono::duration<double, std::nano> spent = std::chrono::steady_clock::now() - start;
-  return spent.count() / static_cast<double>(calls);
+  return static_cast<double>(size * calls) / nanoseconds_since(begin);
 }
 
-double median(std::vector<double>& samples) {
-  std::sort(samples.begin(), samples.end());
-  return samples[samples.size() / 2];
+/// Those this processor has, the chosen one first, then one stream of the CRC instruction (or plain C++ where there is
+/// none): the yardstick.
+std::vector<const Crc32cKernel*> kernels() {
+  std::vector<const Crc32cKernel*> all;
+  for (const Crc32cKernel& kernel : rewal::detail::crc32c_kernels()) {
+    if (kernel.supported()) all.push_back(&kernel);
+  }
+  const Crc32cKernel* const yardstick = all.size() > 1 ? all[1] : all[0];
+  std::vector<const Crc32cKernel*> ordered{all.back(), yardstick};
+  for (const Crc32cKernel* const kernel : all) {
+    if (kernel != all.back() && kernel != yardstick) ordered.push_back(kernel);
+  }
+  return ordered;
 }
 
-struct Side {
-  const char* title;
-  Work work;
-  const Crc32cKernel* kernel;
-};
+void must_agree(std::size_t size, Buffers& buffers) {
+  const Crc32cKernel& plain = rewal::detail::crc32c_kernels().front();
+  for (const Crc32cKernel* const kernel : kernels()) {
+    must_be(kernel->crc(0, nullptr, buffers.from.data(), size) == plain.crc(0, nullptr, buffers.from.data(), size),
+            "every kernel gives the same checksum");
+  }
+}
 
-/// The least ratio to one stream that P9 asks of the chosen kernel at this size; 0 where it asks for nothing.
-double bar_at(std::size_t size) {
+/// The least ratio to one stream that P9 asks of the chosen kernel at this size.
+std::optional<double> bar_at(std::size_t size) {
   if (size < 96) return 0.9;
   if (size == 162) return 1.2;
-  return size >= 1024 ? 2.2 : 0;
+  if (size >= 1024) return 2.2;
+  return std::nullopt;
 }
 
-/// One table: GB/s of each side and its ratio to the first. With bars, returns how many the last side misses.
-int print_table(const char* title, const std::vector<Side>& sides, std::size_t rounds, bool with_bars) {
-  std::printf("\n%s: GB/s, and x the first column\n%8s", title, "bytes");
-  for (const Side& side : sides) std::printf("%18s", side.title);
-  std::printf("%s\n", with_bars ? "      bar" : "");
-  static Buffers buffers;
-  int missed = 0;
-  for (const std::size_t size : sizes) {
-    std::vector<std::vector<double>> samples(sides.size());
-    for (std::size_t round = 0; round < rounds; ++round) {
-      for (std::size_t i = 0; i < sides.size(); ++i) {
-        samples[i].push_back(nanoseconds(sides[i].work, *sides[i].kernel, buffers, size));
-      }
+void ask_for_reading(std::size_t size, Work work, const std::string& row, const std::string& how) {
+  const std::string bytes = std::to_string(size);
+  Question question{.row = row + bytes,
+                    .what = "CRC-32C of " + bytes + " bytes, " + how + "; one stream of the CRC instruction",
+                    .unit = "GB/s",
+                    .better = Better::more};
+  if (work == Work::chain) question.bar = bar_at(size);
+  ask(question, [=](Notes&) -> std::vector<Side> {
+    const auto buffers = std::make_shared<Buffers>();
+    must_agree(size, *buffers);
+    std::vector<Side> sides;
+    for (const Crc32cKernel* const kernel : kernels()) {
+      const std::string name = sides.empty() ? "rewal" : kernel->name;
+      sides.push_back({name, [=] { return gigabytes_per_second(work, *kernel, *buffers, size); }});
     }
-    std::printf("%8zu", size);
-    double first = 0, ratio = 0;
-    for (std::size_t i = 0; i < sides.size(); ++i) {
-      const double middle = median(samples[i]);
-      if (i == 0) first = middle;
-      ratio = first / middle;
-      std::printf("%10.1f %6.2fx", static_cast<double>(size) / middle, ratio);
-    }
-    const double bar = bar_at(size);
-    if (with_bars && bar > 0) {
-      std::printf("  %5.1fx %s", bar, ratio >= bar ? "met" : "MISSED");
-      if (ratio < bar) ++missed;
-    }
-    std::printf("\n");
-  }
-  return missed;
+    return sides;
+  });
 }
 
-void print_arithmetic(std::size_t rounds) {
-  std::printf("\njoining two checksums: ns\n%12s", "bytes");
-  for (const Crc32cKernel& kernel : crc32c_kernels()) std::printf("%12s", kernel.supported() ? kernel.name : "");
-  std::printf("\n");
-  for (const std::uint64_t size : {30u, 128u, 13000u, 1u << 30}) {
-    std::printf("%12llu", static_cast<unsigned long long>(size));
-    for (const Crc32cKernel& kernel : crc32c_kernels()) {
-      if (!kernel.supported()) continue;
-      std::vector<double> samples;
-      for (std::size_t round = 0; round < rounds; ++round) {
-        constexpr int calls = 2000;
-        std::uint32_t state = 0x12345678;
-        const auto start = std::chrono::steady_clock::now();
-        for (int i = 0; i < calls; ++i) benchmark::DoNotOptimize(state = kernel.shift(state, size));
-        const std::chrono::duration<double, std::nano> spent = std::chrono::steady_clock::now() - start;
-        samples.push_back(spent.count() / calls);
-      }
-      std::printf("%12.1f", median(samples));
-    }
-    std::printf("\n");
-  }
+void ask_for_copying(std::size_t size) {
+  const std::string bytes = std::to_string(size);
+  ask({.row = "crc/copy/bytes:" + bytes,
+       .what = "copying " + bytes + " bytes with their CRC-32C, in a chain; memcpy, then the CRC of the copy",
+       .unit = "GB/s",
+       .better = Better::more},
+      [=](Notes&) -> std::vector<Side> {
+        const auto buffers = std::make_shared<Buffers>();
+        const Crc32cKernel* const chosen = kernels().front();
+        return {
+            {"rewal", [=] { return gigabytes_per_second(Work::copy, *chosen, *buffers, size); }},
+            {"memcpy_then_crc", [=] { return gigabytes_per_second(Work::memcpy_then_crc, *chosen, *buffers, size); }}};
+      });
 }
 
 }  // namespace
 
-int main(int argc, char** argv) {
-#if !defined(NDEBUG)
-  std::printf("warning: built without NDEBUG; take these figures from an optimised build\n");
-#endif
-  const std::size_t asked = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 11;
-  const std::size_t rounds = std::max<std::size_t>(asked, 5);
-
-  // The yardstick is one stream of the CRC instruction, or plain C++ where there is none.
-  std::vector<const Crc32cKernel*> kernels;
-  for (const Crc32cKernel& kernel : crc32c_kernels()) {
-    if (kernel.supported()) kernels.push_back(&kernel);
+void bench::questions() {
+  for (const std::size_t size : {24u, 64u, 96u, 128u, 162u, 256u, 512u, 1024u, 4096u, 13000u, 65536u, 1u << 20}) {
+    ask_for_reading(size, Work::chain, "P9/bytes:", "in a chain");
   }
-  const Crc32cKernel* const portable = kernels.front();
-  if (kernels.size() > 1) kernels.erase(kernels.begin());
-  const Crc32cKernel* const chosen = kernels.back();
-  std::printf("kernel in use: %s; medians of %zu rounds\n", crc32c_active().data(), rounds);
-
-  const auto sides_of = [&](Work work) {
-    std::vector<Side> sides;
-    for (const Crc32cKernel* kernel : kernels) sides.push_back({kernel->name, work, kernel});
-    return sides;
-  };
-  auto chain = sides_of(Work::chain);
-  chain.insert(chain.begin() + 1, {portable->name, Work::chain, portable});
-  const int missed = print_table("reading, in a chain", chain, rounds, true);
-  print_table("reading, in a row", sides_of(Work::row), rounds, false);
-  auto copies = sides_of(Work::copy);
-  copies.insert(copies.begin(), {"memcpy, then crc", Work::memcpy_then_crc, chosen});
-  print_table("copying, in a chain", copies, rounds, false);
-  print_arithmetic(rounds);
-  std::printf("\nP9: %s\n", missed == 0 ? "met at every size" : "missed");
-  return missed == 0 ? 0 : 1;
+  for (const std::size_t size : {64u, 162u, 1024u, 65536u})
+    ask_for_reading(size, Work::row, "crc/row/bytes:", "in a row");
+  for (const std::size_t size : {64u, 162u, 1024u, 65536u}) ask_for_copying(size);
 }
