@@ -145,7 +145,7 @@ TEST_CASE("Records fill their region exactly, no more and no fewer than counted"
 
 TEST_CASE("Lengths that overflow are no way out of the region", "[format]") {
   Image region(12);
-  for (const std::uint64_t length : {0xFFFF'FFFFull, 0xFFFF'FFFAull, 0xFFFF'0006ull, 7ull}) {
+  for (const std::uint64_t length : {0xFFFF'FFFFull, 0xFFFF'FFFAull, 0xFFFF'0006ull, 0xFFFF'0007ull, 7ull}) {
     poke(region, 0, length, 4);
     poke(region, 4, 0xFFFF, 2);
     CHECK_FALSE(format::holds_records(region, 1));

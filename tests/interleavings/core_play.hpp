@@ -160,7 +160,11 @@ class CorePlay final : public Play<CorePlay> {
   }
   void wait_durable(Lsn lsn) {
     const auto done = rewal::detail::Waiting<Core>(*core).wait_durable(lsn);
-    if (!done) return allow(done.error());
+    if (!done) {
+      // durable_lsn stands still after an error or a close, so what it covers now was durable when that came.
+      check(core->writer.durable_lsn() < lsn, "wait_durable refuses what is durable");
+      return allow(done.error());
+    }
     check(synced_lsn() >= lsn, "wait_durable has returned before the event is fsynced");
     check(core->writer.durable_lsn() >= lsn, "durable_lsn is behind wait_durable");
   }

@@ -133,6 +133,15 @@ std::vector<Composition> all_compositions(int deaf = -1) {
                         closes},
                        plain));
   all.push_back(log_of("close, large", {tries_large, closes}, two_frames));
+  const Body durable_twice = [=](P& p) {
+    durable(p);
+    durable(p);
+  };
+  for (unsigned k = 3; k <= 4; ++k) {  // beyond the first event's write and fsync
+    P::Setting broken = plain;
+    broken.fails_at = k;
+    all.push_back(log_of("three durable appends, call " + std::to_string(k) + " fails", {durable, durable_twice}, broken));
+  }
   for (unsigned k = 1; k <= 3; ++k) {
     P::Setting broken = plain;
     broken.fails_at = k;
@@ -165,6 +174,20 @@ TEST_CASE("the log: every schedule with few deviations") {
     Limits limits;
     limits.search = Limits::Search::deviations;
     limits.deviations = 1;
+    play(row, composition, limits);
+  }
+}
+
+// To spin on to the sleep is one deviation, so that it takes two to fall asleep while somebody stands still.
+TEST_CASE("the log: two deviations, where threads wait for an fsync") {
+  rewal_torture::Row row("G13", "schedules of waits for an fsync with up to 2 deviations", "interleavings");
+  for (const Composition& composition : compositions()) {
+    const bool waits = composition.name == "two durable appends" || composition.name == "durable append, flush" ||
+                       composition.name == "three durable appends, call 3 fails";
+    if (!waits) continue;
+    Limits limits;
+    limits.search = Limits::Search::deviations;
+    limits.deviations = 2;
     play(row, composition, limits);
   }
 }

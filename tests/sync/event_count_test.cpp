@@ -42,6 +42,14 @@ TEST_CASE("a deadline that has passed does not sleep") {
   CHECK(place.sleepers() == 0);
 }
 
+TEST_CASE("a notification touches nothing of a waiter that has gone") {
+  EventCount<> place;
+  const auto waits_in_vain = [&] { place.sleep(place.prepare(), in(-1s)); };
+  waits_in_vain();
+  place.notify_all();  // a use of the waiter's stack would be AddressSanitizer's to see
+  CHECK(place.sleepers() == 0);
+}
+
 TEST_CASE("sleepers are counted from prepare to cancel or waking") {
   EventCount<> place;
   CHECK(place.sleepers() == 0);

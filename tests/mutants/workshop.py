@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: MIT
+"""Workshop: compiles test sources, sound or with a mutant's headers before the sound ones, links them into small
+programs and runs one test case.
+
+An object that includes no changed header is taken from the sound build. What compiles fastest is what counts here, so
+nothing is warned about, and only what plays millions of interleavings is optimised.
+"""
+
+import concurrent.futures
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import threading
+import time
+
+PRECOMPILED = """
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/catch_template_test_macros.hpp>
+#include <catch2/generators/catch_generators_all.hpp>
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <future>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <shared_mutex>
+#include <span>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <thread>
+#include <vector>
+"""
+
+VARIANTS = {
+    "plain": ["-O0"],
+    "optimised": ["-O1"],
+    "address": ["-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"],
+    "thread": ["-O0", "-fsanitize=thread"],
+}
+
+
+class Broken(Exception):
+    """Something did not compile or link."""
+
+
+class Workshop:
+    def __init__(self, root, folder, compiler, flags, libraries, jobs):
+        self.root, self.folder = root, folder
+        self.compiler, self.flags, self.libraries = compiler, flags, libraries
+        self.places = threading.Semaphore(jobs)  # for compilers
+        self.lock = threading.Lock()
+        self.sound = {}  # (source, variant): future of (object, the headers it includes)
+
+    def sources_of(self, test):
+        """What is linked into the program of one test file."""
+        test = pathlib.Path(test)
+        if test.parent.name == "interleavings":
+            shared = sorted((self.root / test.parent).glob("*.cpp"))
+            return [str(test)] + [str(s.relative_to(self.root)) for s in shared if not s.name.endswith("_test.cpp")]
+        if test.name == "system_calls_test.cpp":
+            return [str(test), "tests/torture/shim.cpp"]
+        return [str(test)]
+
+    def _run(self, command):
+        with self.places:
+            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+        if done.returncode != 0:
+            lines = [line for line in done.stdout.splitlines() if "error" in line] or done.stdout.splitlines()
+            raise Broken(" / ".join(lines[:3]))
+
+    def precompile(self, variant):
+        """By one thread, before anything is compiled of that variant."""
+        folder = self.folder / (f"precompiled-{variant}")
+        folder.mkdir(parents=True, exist_ok=True)
+        header = folder / "precompiled.hpp"
+        header.write_text(PRECOMPILED)
+        output = header.with_suffix(".hpp.pch" if self.is_clang() else ".hpp.gch")
+        self._run([self.compiler, *self._flags(variant), "-x", "c++-header", str(header), "-o", str(output)])
+
+    def is_clang(self):
+        return "clang" in pathlib.Path(self.compiler).name
+
+    def _flags(self, variant):
+        return ["-std=c++20", "-w", "-pthread", *VARIANTS[variant], *self.flags]
+
+    def _compile(self, source, variant, changed, output):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        header = self.folder / (f"precompiled-{variant}") / "precompiled.hpp"
+        precompiled = ["-include-pch", f"{header}.pch"] if self.is_clang() else ["-include", str(header)]
+        if source.endswith("shim.cpp"):
+            precompiled = []  # it declares what standard headers declare otherwise
+        includes = [f"-I{folder}" for folder in changed] + [f"-I{self.root / 'include'}", f"-I{self.root / 'tests'}"]
+        dependencies = output.with_suffix(".d")
+        self._run([self.compiler, *self._flags(variant), *precompiled, *includes, "-MD", "-MF", str(dependencies),
+                   "-c", str(self.root / source), "-o", str(output)])
+        return output, dependencies.read_text().replace("\\\n", " ").split()
+
+    def sound_object(self, source, variant):
+        """(object, included files); compiled once, whoever asks first."""
+        with self.lock:
+            known = self.sound.get((source, variant))
+            if known is None:
+                mine = self.sound[(source, variant)] = concurrent.futures.Future()
+        if known is not None:
+            return known.result()
+        try:
+            name = source.replace("/", "-").removesuffix(".cpp") + ".o"
+            mine.set_result(self._compile(source, variant, [], self.folder / "sound" / variant / name))
+        except Broken as broken:
+            mine.set_exception(broken)
+        return mine.result()
+
+    def program(self, test, variant, name, texts=None):
+        """Links the program of one test file, with the changed headers `texts` of a mutant if there are some."""
+        folder = self.folder / "programs" / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for header, text in (texts or {}).items():
+            path = folder / "include" / header
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        objects, changed = [], 0
+        for number, source in enumerate(self.sources_of(test)):
+            built, included = self.sound_object(source, variant)
+            if any(str(self.root / "include" / header) in included for header in texts or {}):
+                built, _ = self._compile(source, variant, [folder / "include"], folder / f"{number}.o")
+                changed += 1
+            objects.append(str(built))
+        if texts and changed == 0:
+            raise Broken("the test includes none of the changed headers")
+        self._run([self.compiler, *self._flags(variant), *objects, *self.libraries, "-o", str(folder / "program")])
+        return folder / "program"
+
+    def run(self, program, case, limit, at_first_failure):
+        """(how it failed, or "" where it passed; seconds). It may end at its first failure."""
+        scratch = program.parent / "tmp"
+        scratch.mkdir(exist_ok=True)
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("REWAL_TORTURE")}
+        environment.update(TMPDIR=str(scratch), UBSAN_OPTIONS="print_stacktrace=1",
+                           ASAN_OPTIONS="detect_stack_use_after_return=1:strict_string_checks=1:exitcode=99",
+                           TSAN_OPTIONS="halt_on_error=1:exitcode=99")
+        begin = time.monotonic()
+        with open(program.parent / "output", "wb") as output:
+            child = subprocess.Popen([str(program), case, *(["--abort"] if at_first_failure else [])], stdin=subprocess.DEVNULL, stdout=output,
+                                     stderr=subprocess.STDOUT, env=environment, start_new_session=True)
+            try:
+                how = self._how(child.wait(limit))
+            except subprocess.TimeoutExpired:
+                how = "hangs"
+            finally:
+                try:
+                    os.killpg(child.pid, signal.SIGKILL)  # children that it left behind too
+                except ProcessLookupError:
+                    pass
+                child.wait()
+        shutil.rmtree(scratch, ignore_errors=True)
+        return how, time.monotonic() - begin
+
+    @staticmethod
+    def _how(code):
+        if code == 0:
+            return ""
+        if code in (2, 3, 4, 5):  # Catch2's, where it ran no test
+            raise Broken(f"the test did not run: exit code {code}")
+        if code < 0:
+            return signal.Signals(-code).name
+        return "sanitizer" if code == 99 else "fails"
