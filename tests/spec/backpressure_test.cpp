@@ -296,6 +296,22 @@ TEST_CASE("an event that needs most of the queue is not starved by small ones") 
   outcome(small);
 }
 
+TEST_CASE("small events queue behind one that waits for most of the queue, although there is room for them") {
+  const std::size_t size = GENERATE(900u, 5000u);
+  const BlockingStorage disk;
+  Log wal = must(on(disk, Backpressure::block).queue_bytes(1000).build());
+  Hold hold(disk.writes());
+  must(wal.append(std::string(200, 's')));
+  hold.await_caller();
+  auto large = in_background([&] { return wal.append(std::string(size, 'L')); });
+  CHECK(stays_pending(large));
+  auto small = in_background([&] { return wal.append("small"); });
+  CHECK(stays_pending(small));
+  hold.release();
+  CHECK(outcome(large) == 2u);
+  CHECK(outcome(small) == 3u);
+}
+
 TEST_CASE("large and small events from several threads all arrive, in LSN order, in every mode") {
   const auto mode = GENERATE(Backpressure::block, Backpressure::drop, Backpressure::error);
   const BlockingStorage disk;

@@ -8,6 +8,7 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <cstddef>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <rewal/sync/event_count.hpp>
 #include <rewal/sync/ring.hpp>
@@ -100,6 +101,59 @@ class Queue {
 };
 
 }  // namespace
+
+// ---- claims whose check is out of date -------------------------------------------------------------------------------
+
+namespace {
+
+/// Threads whose next compare-and-swap is preceded by whatever a test makes happen between a claim's check and its swap.
+struct Interrupted : rewal::detail::NativeThreads {
+  static inline std::function<void()> interruption;
+
+  template <class T>
+  struct Atomic : std::atomic<T> {
+    using std::atomic<T>::atomic;
+    template <class... Orders>
+    bool compare_exchange_weak(T& expected, T desired, Orders... orders) {
+      if (auto happens = std::exchange(interruption, nullptr)) happens();
+      return std::atomic<T>::compare_exchange_weak(expected, desired, orders...);
+    }
+  };
+};
+
+}  // namespace
+
+TEST_CASE("a claim that sleeps until the head has the same value again stays away from frames in flight") {
+  // Four laps in bytes, all that the word can tell of LSNs, and a multiple of what it can tell of frames.
+  constexpr std::uint32_t size = 40;
+  constexpr std::uint64_t memory = 128;
+  Ring<Interrupted> ring(memory, 8, 1);
+  const std::uint64_t lsns = 2 * (ring.capacity_records() + 1);
+  const std::uint64_t frames = (std::max<std::uint64_t>)(64, lsns >> 31);
+  REQUIRE(lsns % frames == 0);
+  REQUIRE(frames * size % (4 * memory) == 0);
+  const auto consume_one = [&] {
+    const auto run = ring.gather(size);
+    ring.consume(run, ring.next_unconsumed_lsn() + lsns / frames);
+  };
+  std::uint64_t claimed = 0;
+  Interrupted::interruption = [&] {
+    for (; claimed < frames; ++claimed) {
+      const Claim claim = ring.try_claim(size, static_cast<std::uint32_t>(lsns / frames), Wake::writer);
+      if (!claim || claim.overdrawn) break;
+      ring.publish(claim);
+      if (claimed + 3 < frames) consume_one();  // the last three stay in flight
+    }
+  };
+  const Claim late = ring.try_claim(size, 1, Wake::writer);
+  REQUIRE(claimed == frames);
+  REQUIRE(late);
+  CHECK(late.first_lsn == 1 + lsns);
+  CHECK(late.overdrawn);
+  CHECK(ring.still_overdrawn(late));
+  consume_one();
+  CHECK_FALSE(ring.still_overdrawn(late));
+}
 
 // ---- claims ----------------------------------------------------------------------------------------------------------
 
