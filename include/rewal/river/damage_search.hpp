@@ -16,8 +16,9 @@
 // An undecidable case is no proof.
 //
 // COST. Linear: every byte is looked at for a magic. A candidate is checked in constant time: through checksums of
-// the prefixes of [c, end), one for each 1 KiB (from 256 MiB on: 2^18 of them in all), where it is not small. A frame
-// that is found is read whole and stepped over. MEMORY: 1 MiB, and one frame where the storage does not map.
+// the prefixes of [c, end), one for each 1 KiB, where it is not small. A frame that is found is read whole and stepped
+// over. MEMORY: 4 bytes for each 1 KiB, of the next 4 GiB at most, since no frame is longer; so 16 MiB at most; and one
+// frame where the storage does not map.
 
 #ifndef REWAL_RIVER_DAMAGE_SEARCH_HPP
 #define REWAL_RIVER_DAMAGE_SEARCH_HPP
@@ -55,21 +56,19 @@ namespace rewal::detail {
   return bytes.size();
 }
 
-/// Checksums of any range of [begin, end) of a source, from those of its prefixes.
-template <class S>
+/// Checksums of ranges of [begin, end) of a source, from those of its prefixes. Ranges begin later and later, and are
+/// shorter than `longest`: so the checksums of the prefixes behind are forgotten.
+template <class S, std::uint64_t longest = format::max_frame_bytes>
 class RangeChecksums {
  public:
-  RangeChecksums(Source<S>& source, std::uint64_t begin) noexcept
-      : source_(&source),
-        begin_(begin),
-        stride_((std::max<std::uint64_t>)(least_stride, (source.end() - begin) / most_prefixes + 1)) {}
+  RangeChecksums(Source<S>& source, std::uint64_t begin) noexcept : source_(&source), begin_(begin) {}
 
-  /// The CRC-32C of [from, to), or none after a failure of the source or for lack of memory.
+  /// The CRC-32C of [from, to), or none after a failure of the source or for lack of memory. `from` never goes back.
   [[nodiscard]] std::optional<std::uint32_t> of(std::uint64_t from, std::uint64_t to) noexcept {
-    if (to - from <= 2 * stride_) return extend(0, from, to);
-    if (prefixes_ == nullptr && !read_prefixes()) return std::nullopt;
-    const auto until_from = prefix(from);
+    if (to - from <= 2 * stride) return extend(0, from, to);
+    if (prefixes_ == nullptr && !make_room()) return std::nullopt;
     const auto until_to = prefix(to);
+    const auto until_from = prefix(from);
     if (!until_from || !until_to) return std::nullopt;
     // crc(prefix + range) = shifted(crc(prefix)) ^ crc(range), so two of them give the third.
     return crc32c_concat(*until_from, *until_to, to - from);
@@ -88,33 +87,36 @@ class RangeChecksums {
   }
 
  private:
-  static constexpr std::uint64_t least_stride = 1024;
-  static constexpr std::uint64_t most_prefixes = std::uint64_t{1} << 18;  // 1 MiB
+  static constexpr std::uint64_t stride = 1024;
+  static constexpr std::uint64_t most_kept = longest / stride + 2;  // both ends of a range, wherever they lie
 
-  [[nodiscard]] bool read_prefixes() noexcept {
-    const std::uint64_t count = (source_->end() - begin_) / stride_ + 1;
-    prefixes_.reset(new (std::nothrow) std::uint32_t[static_cast<std::size_t>(count)]);
+  [[nodiscard]] bool make_room() noexcept {
+    kept_ = (std::min)(most_kept, (source_->end() - begin_) / stride + 1);
+    prefixes_.reset(new (std::nothrow) std::uint32_t[static_cast<std::size_t>(kept_)]);
     if (prefixes_ == nullptr) return false;
-    std::uint32_t crc = 0;
-    for (std::uint64_t i = 0; i < count; ++i) {
-      prefixes_[static_cast<std::size_t>(i)] = crc;
-      if (i + 1 == count) break;
-      const auto next = extend(crc, begin_ + i * stride_, begin_ + (i + 1) * stride_);
-      if (!next) return false;
-      crc = *next;
-    }
+    checksum_of(0) = 0;
     return true;
   }
 
+  [[nodiscard]] std::uint32_t& checksum_of(std::uint64_t strides) noexcept {
+    return prefixes_[static_cast<std::size_t>(strides % kept_)];
+  }
+
   [[nodiscard]] std::optional<std::uint32_t> prefix(std::uint64_t to) noexcept {
-    const std::uint64_t i = (to - begin_) / stride_;
-    return extend(prefixes_[static_cast<std::size_t>(i)], begin_ + i * stride_, to);
+    const std::uint64_t strides = (to - begin_) / stride;
+    for (; known_ < strides; ++known_) {
+      const auto next = extend(checksum_of(known_), begin_ + known_ * stride, begin_ + (known_ + 1) * stride);
+      if (!next) return std::nullopt;
+      checksum_of(known_ + 1) = *next;
+    }
+    return extend(checksum_of(strides), begin_ + strides * stride, to);
   }
 
   Source<S>* source_;
   std::uint64_t begin_;
-  std::uint64_t stride_;
-  std::unique_ptr<std::uint32_t[]> prefixes_;  // of [begin, begin + i * stride), once one was needed
+  std::unique_ptr<std::uint32_t[]> prefixes_;  // of [begin, begin + n * stride), once one was needed
+  std::uint64_t kept_ = 0;                     // how many there is room for
+  std::uint64_t known_ = 0;                    // the highest n
 };
 
 /// What is behind the bad frame.

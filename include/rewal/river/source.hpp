@@ -69,7 +69,6 @@ class Source {
   /// Whether the storage that it reads is calling back.
   [[nodiscard]] bool busy() const noexcept { return busy_; }
   /// Why at() failed.
-  /// Why at() failed.
   [[nodiscard]] const Error& error() const noexcept { return *error_; }
 
   /// Memory it holds beside a mapping.

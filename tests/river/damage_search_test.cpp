@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+
+#include <rewal/river/damage_search.hpp>
+
+#include <catch2/catch_template_test_macros.hpp>
+#include <catch2/catch_test_macros.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <random>
+
+#include <support/log_image.hpp>
+#include <support/test_disk.hpp>
+
+using namespace rewal_test;
+using rewal::detail::RangeChecksums;
+using rewal::detail::Source;
+
+namespace {
+
+Image random_bytes(std::size_t size) {
+  std::mt19937 random(3);
+  Image image(size);
+  for (std::byte& byte : image) byte = static_cast<std::byte>(random());
+  return image;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("Ranges that begin later and later are checksummed from few kept prefixes", "[damage]", MappedDisk,
+                   ReadDisk) {
+  constexpr std::size_t longest = 10'000;
+  constexpr std::size_t begin = 77;
+  const Image image = random_bytes(300'000);
+  TestType disk(image);
+  Source<TestType> source(disk, nullptr, image.size(), 4096);
+  RangeChecksums<TestType, longest> checksums(source, begin);
+  std::mt19937 random(9);
+  const auto check = [&](std::size_t from, std::size_t to) {
+    const auto sum = checksums.of(from, to);
+    REQUIRE(sum);
+    REQUIRE(*sum == detail::crc32c(0, image.data() + from, to - from));
+  };
+  for (std::size_t from = begin; from < image.size(); from += random() % 700) {
+    check(from, from + (std::min)(image.size() - from, random() % 4 == 0 ? longest : random() % longest));
+  }
+  check(image.size() - 5000, image.size());
+  check(image.size(), image.size());
+}
+
+TEST_CASE("A range behind a gap far wider than what is kept is checksummed too", "[damage]") {
+  constexpr std::size_t longest = 4'000;
+  const Image image = random_bytes(200'000);
+  MappedDisk disk(image);
+  Source<MappedDisk> source(disk, nullptr, image.size());
+  RangeChecksums<MappedDisk, longest> checksums(source, 0);
+  for (const std::size_t from : {0u, 1u, 150'001u, 196'000u}) {
+    CHECK(checksums.of(from, from + longest) == detail::crc32c(0, image.data() + from, longest));
+  }
+}
