@@ -14,6 +14,7 @@
 #include <string>
 #include <support/blocking_storage.hpp>
 #include <support/harness.hpp>
+#include <support/log_image.hpp>
 #include <utility>
 #include <vector>
 
@@ -22,6 +23,7 @@ using namespace rewal_test;
 namespace {
 
 thread_local std::size_t allocations = 0;  // of this thread
+thread_local bool out_of_memory = false;   // for this thread
 
 }  // namespace
 
@@ -30,6 +32,7 @@ thread_local std::size_t allocations = 0;  // of this thread
 #if !REWAL_TSAN
 REWAL_NOINLINE void* operator new(std::size_t size) {
   ++allocations;
+  if (out_of_memory) throw std::bad_alloc();
   if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
   throw std::bad_alloc();
 }
@@ -214,3 +217,31 @@ TEST_CASE("with one place in the queue a hundred appends from each of several th
   must(wal.flush());
   CHECK(wal.last_lsn() == 8 * volume(100));
 }
+
+#if !REWAL_TSAN
+namespace {
+
+struct ToldIndexer {
+  std::vector<std::pair<Lsn, bool>>* told;  // LSN, and whether it came with meta
+  void on_append(Lsn lsn, std::optional<Bytes> meta, std::uint64_t) { told->emplace_back(lsn, meta.has_value()); }
+};
+
+}  // namespace
+
+TEST_CASE("an event whose meta finds no memory to be joined in is told of once, without it", "[append]") {
+  Log log(7);
+  log.batch({{"one", "meta"}, {"two", std::string(300, 'm')}, {"three", "meta"}});
+  std::vector<std::pair<Lsn, bool>> told;
+  told.reserve(3);
+  detail::HookCalls<NoHooks> hooks({}, nullptr);
+  detail::ReadSide<MemoryStorage, NoCompressor> side({}, {}, 1 << 20);
+  detail::FrameWitness<ToldIndexer, detail::HookCalls<NoHooks>> witness({&told}, nullptr);
+  // In two pieces, as over the end of the ring; the second meta is what goes over it.
+  const std::span<std::byte> frame(log.image);
+  const detail::RingSpan<std::byte> pieces{frame.first(24 + 6 + 7 + 6 + 100), frame.subspan(24 + 6 + 7 + 6 + 100)};
+  out_of_memory = true;
+  witness.frames_written(pieces, 0, hooks, side);
+  out_of_memory = false;
+  CHECK(told == std::vector<std::pair<Lsn, bool>>{{7, true}, {8, false}, {9, true}});
+}
+#endif

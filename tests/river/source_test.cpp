@@ -90,6 +90,27 @@ TEST_CASE("A mapping that fails, throws or has another length is replaced by rea
   }
 }
 
+namespace {
+
+/// A storage whose mappings cannot be looked at.
+struct BlindMapping {
+  [[nodiscard]] Bytes bytes() const { throw std::runtime_error("bytes"); }
+};
+struct BlindDisk : ReadDisk {
+  using ReadDisk::ReadDisk;
+  static Result<std::shared_ptr<const BlindMapping>> map(std::uint64_t) { return std::make_shared<const BlindMapping>(); }
+};
+static_assert(detail::MappingStorage<BlindDisk>);
+
+}  // namespace
+
+TEST_CASE("A mapping whose bytes throw is replaced by reading", "[source]") {
+  const Image image = numbered(3000);
+  BlindDisk disk(image);
+  Source<BlindDisk> source(disk, nullptr, image.size());
+  CHECK(same(source.at(100, 200), image, 100));
+}
+
 TEST_CASE("An empty storage is never touched", "[source]") {
   MappedDisk disk;
   const Source<MappedDisk> source(disk, nullptr, 0);

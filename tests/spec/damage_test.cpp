@@ -262,3 +262,128 @@ TEST_CASE("Proof is found at every distance, and behind frames of every size", "
     }
   }
 }
+
+// ---- compressed frames -------------------------------------------------------------------------------------------
+
+namespace {
+
+/// Few bytes that stand for many records, as compressors make them.
+Log& squeezed(Log& log, std::uint32_t count, std::string_view region, std::uint16_t flags = 0) {
+  const Lsn first = log.next_lsn();
+  log.add({.first_lsn = first, .count = count, .flags = std::uint16_t(compressed | flags), .region = bytes_of(region)});
+  return log.jump_to(first + count);
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("A compressed frame holds more records than its bytes say, and is protected all the same",
+                   "[damage]", MappedDisk, ReadDisk) {
+  // Proof right behind it, and behind further frames that are squeezed as much; sizes that other frames' sizes reach.
+  for (const std::size_t between : Sizes{0, 1, 3}) {
+    Log log;
+    log.some(3);
+    squeezed(log, 500, "five hundred records");
+    for (std::size_t i = 0; i < between; ++i) squeezed(log, 1000, std::string(4 + 31 * i, 'c'));
+    log.some(1, synced_before);
+    const auto& bad = log.places[3];
+    for (std::size_t bit = bad.at * 8; bit < bad.end() * 8; ++bit) {
+      Image image = log.image;
+      image[bit / 8] ^= std::byte{1} << static_cast<int>(bit % 8);
+      CAPTURE(between, bit / 8 - bad.at, bit % 8);
+      Oracle{log}.check<TestType>(image);
+    }
+  }
+}
+
+TEST_CASE("A log that begins with a compressed frame is protected from there on", "[damage]") {
+  Log log;
+  squeezed(log, 500, "five hundred records").some(2, synced_before);
+  for (std::size_t at = At::count; at < log.places[0].end(); ++at) {
+    if (at >= At::first_lsn && at < At::size) continue;  // with its LSN damaged and nothing before it, L is not known
+    Image image = log.image;
+    image[at] ^= std::byte{0x10};
+    CAPTURE(at);
+    Oracle{log}.check<MappedDisk>(image);
+  }
+}
+
+TEMPLATE_TEST_CASE("A compressed frame that shows the frames in its payload, torn at every byte, opens", "[damage]",
+                   MappedDisk, ReadDisk) {
+  Log inner(4);
+  inner.some(9, synced_before);
+  Log log;
+  log.some(3);
+  const std::size_t kept = log.image.size();
+  squeezed(log, 70, "stored: " + std::string(as_text(inner.image)) + " and the rest", synced_before);
+  for (std::size_t size = kept; size < log.image.size(); ++size) {
+    for (const std::size_t zeros : Sizes{0, 1, 4000}) {
+      Image image = cut(log.image, size);
+      image.resize(size + zeros);
+      CAPTURE(size, zeros);
+      const auto judged = judge_image<TestType>(image);
+      REQUIRE(judged.ok());
+      REQUIRE(judged.content().size() == kept);
+    }
+  }
+}
+
+// ---- several bad frames ------------------------------------------------------------------------------------------
+
+TEMPLATE_TEST_CASE("Payloads that hold frames, each of their own frames torn anywhere, open", "[damage]", MappedDisk,
+                   ReadDisk) {
+  // A copy of another log in pieces, whose LSNs keep pace with those of the log that it is copied to.
+  Log log;
+  log.some(3);
+  const std::size_t kept = log.image.size();
+  for (int piece = 0; piece < 4; ++piece) {
+    Log inner(log.next_lsn() + 1);
+    inner.some(5, synced_before).some(5, synced_before);
+    log.event(as_text(inner.image), "", piece == 0 ? synced_before : std::uint16_t{0});
+    if (piece == 1) log.some(2);
+  }
+  std::mt19937 random(20250301);
+  for (int round = 0; round < 4000; ++round) {
+    Image image = log.image;
+    for (const auto& place : log.places) {
+      // The first is torn always, else it would be kept; whatever its records say of its size is there.
+      if (place.at < kept || place.size < 200 || (place.at > kept && random() % 3 == 0)) continue;
+      const std::size_t from = place.at + 30 + random() % (place.size - 30);
+      const std::size_t to = from + 1 + random() % (place.end() - from);
+      for (std::size_t at = from; at < to; ++at) image[at] = static_cast<std::byte>(random());
+    }
+    if (round % 3 != 0) image = cut(image, kept + random() % (image.size() - kept + 1));
+    CAPTURE(round);
+    const auto judged = judge_image<TestType>(image);
+    REQUIRE(judged.ok());
+    REQUIRE(judged.content().size() == kept);
+  }
+}
+
+TEST_CASE("A second bad frame with a damaged size hides no proof", "[damage]") {
+  Log log;
+  log.some(3).event("bad").event("whole").event("bad size", "meta").some(4, synced_before);
+  for (const bool whole_between : {false, true}) {
+    for (std::size_t bit = 0; bit < 32; ++bit) {
+      Image image = log.image;
+      image[log.places[3].end() - 5] ^= std::byte{1};
+      if (!whole_between) image[log.places[4].end() - 5] ^= std::byte{1};
+      image[log.places[5].at + At::size + bit / 8] ^= std::byte{1} << static_cast<int>(bit % 8);
+      CAPTURE(bit);
+      Oracle{log}.check<MappedDisk>(image);
+    }
+  }
+}
+
+TEST_CASE("A payload cannot hide proof behind a header of its own", "[damage]") {
+  // As the next frame would begin, and claims everything behind it.
+  Image claim = Frame{.first_lsn = 5}.image();
+  poke(claim, At::size, 400, 4);
+  Log log;
+  log.some(3).event(std::string(as_text(claim)) + "and more").some(9, synced_before);
+  for (std::size_t at = log.places[3].at; at < log.places[3].end(); ++at) {
+    Image image = log.image;
+    image[at] ^= std::byte{0x21};
+    CAPTURE(at);
+    Oracle{log}.check<MappedDisk>(image);
+  }
+}

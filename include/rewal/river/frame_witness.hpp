@@ -53,37 +53,37 @@ class FrameWitness {
   void index_frame(const RingSpan<std::byte>& bytes, std::size_t at, const format::Header& header, std::uint64_t offset,
                    [[maybe_unused]] ReadSide<S, C>& side) noexcept {
     const PolicyScope scope(log_);
-    REWAL_TRY {
-      const RingSpan<std::byte> region = bytes.part(at + format::header_bytes, at + header.size - format::trailer_bytes);
-      if (header.compressed()) {
-        index_compressed(region, header, offset, side);
-      } else {
-        index_records(region, header, offset);
-      }
+    const RingSpan<std::byte> region = bytes.part(at + format::header_bytes, at + header.size - format::trailer_bytes);
+    if (header.compressed()) {
+      index_compressed(region, header, offset, side);
+    } else {
+      index_records(region, header, offset);
     }
-    REWAL_CATCH_ALL { index_unreadable(header, offset); }
     forget_large_buffers();
   }
 
+  /// An event whose meta finds no memory to be joined in is told of without it.
   template <class AnyByte>
-  void index_records(const RingSpan<AnyByte>& region, const format::Header& header, std::uint64_t offset) {
+  void index_records(const RingSpan<AnyByte>& region, const format::Header& header, std::uint64_t offset) noexcept {
     std::size_t at = 0;
     for (std::uint32_t i = 0; i < header.count; ++i) {
       std::byte record[format::record_header_bytes];
       region.copy_to(at, record);
       at += sizeof record;
       const std::size_t meta_bytes = load_le<std::uint16_t>(record + format::meta_length_at);
-      tell(header.first_lsn + i, meta_or_none(contiguous(region.part(at, at + meta_bytes))), offset);
+      const std::optional<Bytes> meta = contiguous(region.part(at, at + meta_bytes));
+      tell(header.first_lsn + i, meta ? meta_or_none(*meta) : std::nullopt, offset);
       at += meta_bytes + load_le<std::uint32_t>(record + format::payload_length_at);
     }
   }
 
   template <class S, class C>
   void index_compressed(const RingSpan<std::byte>& region, const format::Header& header, std::uint64_t offset,
-                        [[maybe_unused]] ReadSide<S, C>& side) {
+                        [[maybe_unused]] ReadSide<S, C>& side) noexcept {
     if constexpr (has_compressor<C>) {
       decompressed_.clear();
-      if (decompress_guarded(side.compressor, contiguous(region), decompressed_, side.max_frame_bytes) &&
+      const std::optional<Bytes> packed = contiguous(region);
+      if (packed && decompress_guarded(side.compressor, *packed, decompressed_, side.max_frame_bytes) &&
           format::holds_records(decompressed_, header.count)) {
         return index_records(RingSpan<const std::byte>{decompressed_, {}}, header, offset);
       }
@@ -101,12 +101,16 @@ class FrameWitness {
     REWAL_CATCH_ALL {}
   }
 
+  /// None where there is no memory to join them in.
   template <class AnyByte>
-  Bytes contiguous(const RingSpan<AnyByte>& bytes) {
+  std::optional<Bytes> contiguous(const RingSpan<AnyByte>& bytes) noexcept {
     if (bytes.second.empty()) return bytes.first;
-    joined_.resize(bytes.size());
-    bytes.copy_to(0, joined_);
-    return joined_;
+    REWAL_TRY {
+      joined_.resize(bytes.size());
+      bytes.copy_to(0, joined_);
+      return joined_;
+    }
+    REWAL_CATCH_ALL { return std::nullopt; }
   }
 
   void forget_large_buffers() noexcept {

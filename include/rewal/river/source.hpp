@@ -42,10 +42,15 @@ class Source {
       : storage_(&storage), log_(log), end_(end), chunk_bytes_(chunk_bytes) {
     if constexpr (MappingStorage<S>) {
       if (end == 0 || end > SIZE_MAX) return;
-      auto mapping = storage_call(log, [&] { return storage.map(end); });
-      if (!mapping || *mapping == nullptr || (*mapping)->bytes().size() != end) return;
-      loaded_ = (*mapping)->bytes();
-      mapping_ = std::move(*mapping);
+      static_cast<void>(storage_call(log, [&]() -> Result<void> {
+        auto mapping = storage.map(end);
+        if (!mapping || *mapping == nullptr) return {};
+        const Bytes bytes = (*mapping)->bytes();
+        if (bytes.size() != end) return {};
+        loaded_ = bytes;
+        mapping_ = std::move(*mapping);
+        return {};
+      }));
     }
   }
 
