@@ -2,7 +2,8 @@
 //
 // What does an append cost when threads append as fast as they can? (P1) And do many threads get in each other's way?
 // Timed from the first append to the return of `flush`, with default options. The yardstick writes the same bytes in
-// 64 KiB pieces into a file as fresh as the log's.
+// 64 KiB pieces into a file as fresh as the log's. Two more figures say what the pieces have to do with it: pieces of
+// whole frames, which end between two pages, and pieces into reserved space.
 
 #include "harness/check.hpp"
 #include "harness/clock.hpp"
@@ -29,9 +30,12 @@ double append(unsigned threads, std::uint64_t events) {
   return elapsed / static_cast<double>(each * threads);
 }
 
-double write(std::uint64_t events, bool reserved) {
+constexpr std::size_t piece_bytes = 64 * 1024;
+constexpr std::size_t whole_frames_bytes = piece_bytes / frame_bytes * frame_bytes;
+
+double write(std::uint64_t events, std::size_t size, bool reserved) {
   RawFile file("raw", reserved ? events * frame_bytes : 0);
-  const std::string piece(64 * 1024, 'r');
+  const std::string piece(size, 'r');
   const auto begin = Clock::now();
   file.write_in_pieces(piece, events * frame_bytes);
   return nanoseconds_since(begin) / static_cast<double>(events);
@@ -49,8 +53,9 @@ void bench::questions() {
          .reach = 1.1},
         [=](Notes&) -> std::vector<Side> {
           return {{"rewal", [=] { return append(threads, events); }},
-                  {"raw", [=] { return write(events, false); }},
-                  {"raw_reserved", [=] { return write(events, true); }}};
+                  {"raw", [=] { return write(events, piece_bytes, false); }},
+                  {"raw_whole_frames", [=] { return write(events, whole_frames_bytes, false); }},
+                  {"raw_reserved", [=] { return write(events, piece_bytes, true); }}};
         });
   }
   for (const unsigned threads : {16u, 32u, 64u}) {

@@ -37,6 +37,11 @@ class Rounds {
     ++round_;
   }
 
+  /// A round that does not count: caches, memory and branches learn what comes.
+  void warm_up() {
+    for (const Side& side : sides_) side.measure();
+  }
+
   [[nodiscard]] const std::vector<Side>& sides() const { return sides_; }
   [[nodiscard]] const std::vector<double>& values(std::size_t side) const { return values_[side]; }
   /// Of the first side to another, round by round.
@@ -83,6 +88,10 @@ void print(const Question& question, const Rounds& rounds, const std::map<std::s
 void run(benchmark::State& state, const Question& question, const std::function<std::vector<Side>(Notes&)>& set_up) {
   Notes notes;
   Rounds rounds(set_up(notes));
+  if (!setting().quick) {
+    rounds.warm_up();
+    notes = {};
+  }
   for (auto _ : state) rounds.next();
 
   const auto told = notes.told();
