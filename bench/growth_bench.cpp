@@ -130,7 +130,7 @@ double heap_of_open_log(const std::string& path, std::uint64_t file_bytes) {
 }  // namespace
 
 void bench::questions() {
-  const std::uint64_t big = setting().quick ? 10 * MB : 1000 * MB;
+  const std::uint64_t big = setting().quick ? 40 * MB : 1000 * MB;
   ask({.row = "P14/growth",
        .what = "append at the end of 1 GB as a ratio to `write`; the same at the end of 1 MB",
        .unit = "x raw",
