@@ -399,6 +399,7 @@ TEST_CASE("a full queue holds nobody up at the end") {
       });
     }
     // Those who flush and wait stand at the same door.
+    CHECK(eventually([&] { return accepted > 0; }));  // LSN 1 exists
     auto flush = in_background([&] { return wal->flush(); });
     auto durable = in_background([&] { return wal->wait_durable(1); });
     CHECK(eventually([&] { return t->door.has_caller(); }));
