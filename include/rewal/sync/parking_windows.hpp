@@ -55,10 +55,11 @@ class Parking {
   }
 
  private:
-  /// SRWLOCK and CONDITION_VARIABLE are one pointer each, zero to begin with, and need no destruction.
+  /// SRWLOCK and CONDITION_VARIABLE are one pointer each, zero to begin with, and need no destruction. No initializers
+  /// here: the table below needs them before the enclosing class is complete, which g++ refuses.
   struct Lot {
-    void* lock_word = nullptr;
-    void* changed_word = nullptr;
+    void* lock_word;
+    void* changed_word;
     _RTL_SRWLOCK* lock() noexcept { return reinterpret_cast<_RTL_SRWLOCK*>(&lock_word); }
     _RTL_CONDITION_VARIABLE* changed() noexcept { return reinterpret_cast<_RTL_CONDITION_VARIABLE*>(&changed_word); }
   };
