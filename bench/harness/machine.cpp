@@ -11,10 +11,14 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <optional>
 #include <sstream>
 #include <thread>
 
 #include <rewal/codec/crc32c.hpp>
+
+#include "round_trip.hpp"
+#include "setting.hpp"
 
 namespace bench {
 namespace {
@@ -55,7 +59,27 @@ std::string file_system(const std::string& directory) {
   return "unknown";
 }
 
+/// Measured once.
+const std::optional<RoundTrip>& round_trip() {
+  static const auto measured = measure_round_trip(setting().seconds(0.05));
+  return measured;
+}
+
+std::string round_trip_in_words() {
+  if (!round_trip()) return "one processor only";
+  char text[96];
+  std::snprintf(text, sizeof text, "%.0f ns for a cache line between processors %zu and %zu, median",
+                round_trip()->nanoseconds, round_trip()->first, round_trip()->second);
+  return text;
+}
+
+/// Cores with a common cache take less than half of this, cores without one more than twice.
+constexpr double far_nanoseconds = 150;
+
 #if defined(__clang__)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define REWAL_BENCH_SANITIZED 1
+#endif
 constexpr const char* compiler = "clang " __clang_version__;
 #else
 constexpr const char* compiler = "g++ " __VERSION__;
@@ -73,7 +97,8 @@ std::vector<std::pair<std::string, std::string>> describe_machine(const std::str
           {"file system", file_system(directory)},
           {"compiler", compiler},
           {"flags", REWAL_BENCH_FLAGS},
-          {"checksums", std::string(rewal::detail::crc32c_active())}};
+          {"checksums", std::string(rewal::detail::crc32c_active())},
+          {"round trip", round_trip_in_words()}};
 }
 
 std::vector<std::string> warnings() {
@@ -84,9 +109,12 @@ std::vector<std::string> warnings() {
 #ifndef NDEBUG
   all.emplace_back("asserts are on: take figures from a build with NDEBUG");
 #endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(REWAL_BENCH_SANITIZED)
   all.emplace_back("built with a sanitizer: the figures mean nothing");
 #endif
+  if (round_trip() && round_trip()->nanoseconds > far_nanoseconds) {
+    all.emplace_back("the processors share no cache: expect 2 to 4 times as much in P1, P2 and P6 as where they do");
+  }
   double load = 0;
   if (::getloadavg(&load, 1) == 1 && load > 1.5 * std::thread::hardware_concurrency()) {
     all.emplace_back("the machine is busy: load " + std::to_string(load));

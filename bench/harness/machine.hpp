@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What a figure depends on and the reader cannot see: machine, compiler, flags, file system.
+// What a figure depends on and the reader cannot see: machine, compiler, flags, file system, and how far apart the
+// processors are.
 
 #ifndef REWAL_BENCH_MACHINE_HPP
 #define REWAL_BENCH_MACHINE_HPP
