@@ -17,6 +17,7 @@
 #include <support/golden.hpp>
 #include <support/harness.hpp>
 #include <support/log_image.hpp>
+#include <torture/report.hpp>
 #include <utility>
 #include <vector>
 
@@ -95,14 +96,20 @@ Result<Lsn> append_frame(W& wal, std::size_t length, std::size_t count, bool by_
   return lsn;
 }
 
+/// A row of the table for tests of every length, number and form.
+struct Cells : rewal_torture::Row {
+  Cells() : Row("G4", "{payload and meta lengths} x {events} x {compressor}", "frames") {}
+};
+
 /// Every length, number and form under one kind of compressor.
 template <class W>
-void append_all(W& wal, bool succeeds, Expected& expected) {
+void append_all(W& wal, bool succeeds, Expected& expected, Cells& cells) {
   for (const std::size_t length : lengths) {
     for (const std::size_t count : counts) {
       for (const bool by_batch : {false, true}) {
         const auto before = expected.events.size();
         const Result<Lsn> lsn = append_frame(wal, length, count, by_batch, expected);
+        ++cells.count;
         INFO(count << " events of " << length << " bytes");
         REQUIRE(lsn.has_value() == succeeds);
         if (lsn) CHECK(*lsn == before + count);
@@ -144,11 +151,12 @@ Result<std::uint64_t> read_from(const W& wal, Lsn from) {
 
 // ---- byte for byte, or not at all ----------------------------------------------------------------------------------------
 
-TEST_CASE("without a compressor every event comes back byte for byte", "[compression]") {
+TEST_CASE("without a compressor every event comes back byte for byte", "[compression][figures]") {
+  Cells cells;
   const MemoryStorage disk;
   Expected expected;
   auto wal = must(Wal<>::open("log").storage(disk).build());
-  append_all(wal, true, expected);
+  append_all(wal, true, expected, cells);
   must(wal.flush());
   CHECK(events(wal) == expected.events);
   must(wal.shutdown());
@@ -157,13 +165,14 @@ TEST_CASE("without a compressor every event comes back byte for byte", "[compres
   CHECK(wal.stats().compressed_bytes == 0);
 }
 
-TEST_CASE("with a compressor every event comes back byte for byte", "[compression]") {
+TEST_CASE("with a compressor every event comes back byte for byte", "[compression][figures]") {
+  Cells cells;
   const Kind kind = GENERATE(Kind::shrinks, Kind::equals, Kind::grows);
   INFO("kind " << static_cast<int>(kind));
   const MoodyLog log(kind);
   Expected expected;
   auto wal = log.open();
-  append_all(wal, true, expected);
+  append_all(wal, true, expected, cells);
   must(wal.flush());
   CHECK(events(wal) == expected.events);
   must(wal.shutdown());
@@ -174,12 +183,13 @@ TEST_CASE("with a compressor every event comes back byte for byte", "[compressio
   CHECK(any_compressed(log.disk.bytes()) == (kind == Kind::shrinks));
 }
 
-TEST_CASE("an append whose compressor fails or throws takes no LSN and leaves no trace", "[compression]") {
+TEST_CASE("an append whose compressor fails or throws takes no LSN and leaves no trace", "[compression][figures]") {
+  Cells cells;
   const Kind kind = GENERATE(Kind::fails, Kind::throws);
   const MoodyLog log(kind);
   Expected expected;
   auto wal = log.open();
-  append_all(wal, false, expected);
+  append_all(wal, false, expected, cells);
   CHECK(said(wal.append("x")) == (kind == Kind::fails ? "crc_mismatch" : "invalid_record"));
   CHECK(said(wal.append_durable("x")) == (kind == Kind::fails ? "crc_mismatch" : "invalid_record"));
   if (kind == Kind::fails) {
@@ -199,7 +209,8 @@ TEST_CASE("an append whose compressor fails or throws takes no LSN and leaves no
   CHECK(payloads(wal) == std::vector<std::string>{"first"});
 }
 
-TEST_CASE("kinds that change while the log runs mix in one file", "[compression]") {
+TEST_CASE("kinds that change while the log runs mix in one file", "[compression][figures]") {
+  Cells cells;
   const MoodyLog log(Kind::shrinks);
   Expected expected;
   {
@@ -208,6 +219,7 @@ TEST_CASE("kinds that change while the log runs mix in one file", "[compression]
       for (const Kind kind : {Kind::shrinks, Kind::throws, Kind::grows, Kind::fails, Kind::equals}) {
         log.told->kind = kind;
         const bool succeeds = kind != Kind::throws && kind != Kind::fails;
+        ++cells.count;
         CHECK(append_frame(wal, length, 2, true, expected).has_value() == succeeds);
       }
     }
@@ -527,7 +539,9 @@ TEST_CASE("rust-rle.wal is read through a run-length compressor, event for event
 TEST_CASE("go-zlib.wal is read through zlib, event for event", "[compression][golden]") { reads_golden("go-zlib", Zlib{}); }
 #endif
 
-TEST_CASE("the uncompressed, contiguous golden files are written again byte for byte", "[compression][golden]") {
+TEST_CASE("the uncompressed, contiguous golden files are written again byte for byte",
+          "[compression][golden][figures]") {
+  rewal_torture::Row row("G12", "files of the reference implementations, written again byte for byte", "files");
   const std::string name = GENERATE(std::string("rust-basic"), std::string("rust-random"), std::string("go-basic"));
   INFO(name);
   const MemoryStorage disk;
@@ -535,10 +549,13 @@ TEST_CASE("the uncompressed, contiguous golden files are written again byte for 
   write_again(wal, name);
   must(wal.shutdown());
   CHECK(first_difference(without_sync_mark(disk.bytes()), golden_image(name)) == std::nullopt);
+  ++row.count;
 }
 
 // The reference stores what compression did not shrink as well; here it is stored as it is. All else is the same.
-TEST_CASE("the run-length golden file is written again, frame by frame and byte for byte where compression shrank", "[compression][golden]") {
+TEST_CASE("the run-length golden file is written again, frame by frame and byte for byte where compression shrank",
+          "[compression][golden][figures]") {
+  rewal_torture::Row row("G12", "frames of a compressed file, written again byte for byte", "frames");
   const MemoryStorage disk;
   auto wal = must(Wal<>::open("rle").storage(disk).compressor(RunLength{}).build());
   write_again(wal, "rust-rle");
@@ -551,6 +568,7 @@ TEST_CASE("the run-length golden file is written again, frame by frame and byte 
   std::size_t unshrunk = 0;
   for (std::size_t i = 0; i < our_frames.size(); ++i) {
     INFO("frame " << i);
+    ++row.count;
     Image plain;
     must(RunLength{}.decompress(frame_in(golden, golden_frames[i]).subspan(24, golden_frames[i].size - 28), plain, 1 << 20));
     if (plain.size() <= golden_frames[i].size - 28) {

@@ -17,14 +17,18 @@
 #include <support/log_image.hpp>
 #include <support/opening.hpp>
 #include <support/test_disk.hpp>
+#include <torture/report.hpp>
 
 using namespace rewal_test;
 
 namespace {
 
+using rewal_torture::Row;
+
 /// What the promises demand of a log some of whose bytes have changed.
 struct Oracle {
   const Log& log;
+  Row& row;
 
   /// The first frame whose bytes are no longer those that were written.
   [[nodiscard]] const Log::Place* first_bad(const Image& image) const {
@@ -46,6 +50,7 @@ struct Oracle {
   /// Opens `image` and holds the outcome against the promises.
   template <class Disk>
   void check(const Image& image) const {
+    ++row.count;
     const Log::Place* const bad = first_bad(image);
     if (bad == nullptr) return;
     const bool foreign = bad->at == 0 && std::memcmp(image.data(), log.image.data(), 8) != 0;
@@ -73,6 +78,10 @@ struct Oracle {
   }
 };
 
+constexpr const char* single = "every bit flipped, every byte and sector zeroed";
+constexpr const char* several = "several damages, damaged sizes, compressed frames";
+constexpr const char* payloads = "payloads that hold frames, torn";
+
 Log log_with_sync_points() {
   Log log;
   log.some(4).some(3, synced_before).batch({{"b1", ""}, {"b2", "meta"}, {std::string(60, 'z'), ""}}, synced_before);
@@ -82,10 +91,11 @@ Log log_with_sync_points() {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("Every flipped bit: refused where a later frame proves it, else cut there", "[damage]", MappedDisk,
-                   ReadDisk) {
+TEMPLATE_TEST_CASE("Every flipped bit: refused where a later frame proves it, else cut there", "[damage][figures]",
+                   MappedDisk, ReadDisk) {
   const Log log = log_with_sync_points();
-  const Oracle oracle{log};
+  Row row("G5", single, "files");
+  const Oracle oracle{log, row};
   for (std::size_t bit = 0; bit < log.image.size() * 8; ++bit) {
     Image image = log.image;
     image[bit / 8] ^= std::byte{1} << static_cast<int>(bit % 8);
@@ -96,19 +106,22 @@ TEMPLATE_TEST_CASE("Every flipped bit: refused where a later frame proves it, el
   }
 }
 
-TEST_CASE("Every byte zeroed, and every byte set", "[damage]") {
+TEST_CASE("Every byte zeroed, and every byte set", "[damage][figures]") {
+  Row row("G5", single, "files");
   const Log log = log_with_sync_points();
   for (std::size_t at = 0; at < log.image.size(); ++at) {
     for (const std::byte value : {std::byte{0}, std::byte{0xFF}}) {
       Image image = log.image;
       image[at] = value;
       CAPTURE(at);
-      Oracle{log}.check<MappedDisk>(image);
+      Oracle{log, row}.check<MappedDisk>(image);
     }
   }
 }
 
-TEMPLATE_TEST_CASE("Every run of zeros of a sector's size, at every offset", "[damage]", MappedDisk, ReadDisk) {
+TEMPLATE_TEST_CASE("Every run of zeros of a sector's size, at every offset", "[damage][figures]", MappedDisk,
+                   ReadDisk) {
+  Row row("G5", single, "files");
   Log log;
   for (int group = 0; group < 12; ++group)
     log.some(9, group % 3 == 0 ? std::uint16_t{0} : synced_before).event(std::string(170, 'p'));
@@ -116,11 +129,12 @@ TEMPLATE_TEST_CASE("Every run of zeros of a sector's size, at every offset", "[d
     Image image = log.image;
     std::fill_n(image.begin() + std::ptrdiff_t(at), (std::min)(std::size_t{512}, image.size() - at), std::byte{0});
     CAPTURE(at);
-    Oracle{log}.check<TestType>(image);
+    Oracle{log, row}.check<TestType>(image);
   }
 }
 
-TEST_CASE("Several damages at once, at random", "[damage]") {
+TEST_CASE("Several damages at once, at random", "[damage][figures]") {
+  Row row("G5", several, "files");
   std::mt19937 random(20240607);
   const Log log = log_with_sync_points();
   for (int round = 0; round < 3000; ++round) {
@@ -130,11 +144,12 @@ TEST_CASE("Several damages at once, at random", "[damage]") {
       const auto& place = log.places[random() % log.places.size()];
       image[place.end() - 1 - random() % 8] ^= static_cast<std::byte>(1 + random() % 255);
     }
-    Oracle{log}.check<MappedDisk>(image);
+    Oracle{log, row}.check<MappedDisk>(image);
   }
 }
 
-TEST_CASE("A damaged size that hides the frames behind it is seen through", "[damage]") {
+TEST_CASE("A damaged size that hides the frames behind it is seen through", "[damage][figures]") {
+  Row row("G5", several, "files");
   Log log;
   log.some(3).event("bad size here").some(2, synced_before);
   const auto& bad = log.places[3];
@@ -142,7 +157,7 @@ TEST_CASE("A damaged size that hides the frames behind it is seen through", "[da
        Sizes{bad.size + 1, bad.size + log.places[4].size, log.image.size() - bad.at, std::size_t{1} << 20}) {
     Image image = log.image;
     poke(image, bad.at + At::size, size, 4);
-    Oracle{log}.check<MappedDisk>(image);
+    Oracle{log, row}.check<MappedDisk>(image);
   }
 }
 
@@ -163,7 +178,9 @@ TEST_CASE("A log that begins at any LSN is protected from its first frame on", "
   }
 }
 
-TEMPLATE_TEST_CASE("A payload that holds frames, torn at every byte, opens", "[damage]", MappedDisk, ReadDisk) {
+TEMPLATE_TEST_CASE("A payload that holds frames, torn at every byte, opens", "[damage][figures]", MappedDisk,
+                   ReadDisk) {
+  Row row("G5", payloads, "files");
   Log inner(1);
   inner.some(3).some(12, synced_before).some(3, synced_before);
   const std::string payload(as_text(inner.image));
@@ -183,6 +200,7 @@ TEMPLATE_TEST_CASE("A payload that holds frames, torn at every byte, opens", "[d
           Image image(log.image.begin(), log.image.begin() + std::ptrdiff_t(size));
           image.resize(size + zeros);
           CAPTURE(before, in_a_batch, size, zeros);
+          ++row.count;
           const auto judged = judge_image<TestType>(image);
           REQUIRE(judged.ok());
           REQUIRE(judged.content().size() == kept);
@@ -247,7 +265,8 @@ TEST_CASE("A frame proves damage only if its LSN can be the log's, its records a
   CHECK(verdict({.first_lsn = 5, .count = 0, .flags = synced_before, .region = records}));
 }
 
-TEST_CASE("Proof is found at every distance, and behind frames of every size", "[damage]") {
+TEST_CASE("Proof is found at every distance, and behind frames of every size", "[damage][figures]") {
+  Row row("G5", several, "files");
   for (const std::size_t length : Sizes{0, 1, 500, 1000, 1023, 1024, 1025, 2047, 2048, 2049, 5000, 70000, 300000}) {
     Log log;
     log.some(2)
@@ -257,8 +276,8 @@ TEST_CASE("Proof is found at every distance, and behind frames of every size", "
     for (const std::size_t frame : Sizes{2, 3}) {
       Image image = log.image;
       image[log.places[frame].at + 26] ^= std::byte{1};
-      Oracle{log}.check<MappedDisk>(image);
-      Oracle{log}.check<ReadDisk>(image);
+      Oracle{log, row}.check<MappedDisk>(image);
+      Oracle{log, row}.check<ReadDisk>(image);
     }
   }
 }
@@ -277,7 +296,8 @@ Log& squeezed(Log& log, std::uint32_t count, std::string_view region, std::uint1
 }  // namespace
 
 TEMPLATE_TEST_CASE("A compressed frame holds more records than its bytes say, and is protected all the same",
-                   "[damage]", MappedDisk, ReadDisk) {
+                   "[damage][figures]", MappedDisk, ReadDisk) {
+  Row row("G5", several, "files");
   // Proof right behind it, and behind further frames that are squeezed as much; sizes that other frames' sizes reach.
   for (const std::size_t between : Sizes{0, 1, 3}) {
     Log log;
@@ -290,12 +310,13 @@ TEMPLATE_TEST_CASE("A compressed frame holds more records than its bytes say, an
       Image image = log.image;
       image[bit / 8] ^= std::byte{1} << static_cast<int>(bit % 8);
       CAPTURE(between, bit / 8 - bad.at, bit % 8);
-      Oracle{log}.check<TestType>(image);
+      Oracle{log, row}.check<TestType>(image);
     }
   }
 }
 
-TEST_CASE("A log that begins with a compressed frame is protected from there on", "[damage]") {
+TEST_CASE("A log that begins with a compressed frame is protected from there on", "[damage][figures]") {
+  Row row("G5", several, "files");
   Log log;
   squeezed(log, 500, "five hundred records").some(2, synced_before);
   for (std::size_t at = At::count; at < log.places[0].end(); ++at) {
@@ -303,12 +324,13 @@ TEST_CASE("A log that begins with a compressed frame is protected from there on"
     Image image = log.image;
     image[at] ^= std::byte{0x10};
     CAPTURE(at);
-    Oracle{log}.check<MappedDisk>(image);
+    Oracle{log, row}.check<MappedDisk>(image);
   }
 }
 
-TEMPLATE_TEST_CASE("A compressed frame that shows the frames in its payload, torn at every byte, opens", "[damage]",
-                   MappedDisk, ReadDisk) {
+TEMPLATE_TEST_CASE("A compressed frame that shows the frames in its payload, torn at every byte, opens",
+                   "[damage][figures]", MappedDisk, ReadDisk) {
+  Row row("G5", payloads, "files");
   Log inner(4);
   inner.some(9, synced_before);
   Log log;
@@ -320,6 +342,7 @@ TEMPLATE_TEST_CASE("A compressed frame that shows the frames in its payload, tor
       Image image = cut(log.image, size);
       image.resize(size + zeros);
       CAPTURE(size, zeros);
+      ++row.count;
       const auto judged = judge_image<TestType>(image);
       REQUIRE(judged.ok());
       REQUIRE(judged.content().size() == kept);
@@ -329,8 +352,9 @@ TEMPLATE_TEST_CASE("A compressed frame that shows the frames in its payload, tor
 
 // ---- several bad frames ------------------------------------------------------------------------------------------
 
-TEMPLATE_TEST_CASE("Payloads that hold frames, each of their own frames torn anywhere, open", "[damage]", MappedDisk,
-                   ReadDisk) {
+TEMPLATE_TEST_CASE("Payloads that hold frames, each of their own frames torn anywhere, open", "[damage][figures]",
+                   MappedDisk, ReadDisk) {
+  Row row("G5", payloads, "files");
   // A copy of another log in pieces, whose LSNs keep pace with those of the log that it is copied to.
   Log log;
   log.some(3);
@@ -353,13 +377,15 @@ TEMPLATE_TEST_CASE("Payloads that hold frames, each of their own frames torn any
     }
     if (round % 3 != 0) image = cut(image, kept + random() % (image.size() - kept + 1));
     CAPTURE(round);
+    ++row.count;
     const auto judged = judge_image<TestType>(image);
     REQUIRE(judged.ok());
     REQUIRE(judged.content().size() == kept);
   }
 }
 
-TEST_CASE("A second bad frame with a damaged size hides no proof", "[damage]") {
+TEST_CASE("A second bad frame with a damaged size hides no proof", "[damage][figures]") {
+  Row row("G5", several, "files");
   Log log;
   log.some(3).event("bad").event("whole").event("bad size", "meta").some(4, synced_before);
   for (const bool whole_between : {false, true}) {
@@ -369,12 +395,13 @@ TEST_CASE("A second bad frame with a damaged size hides no proof", "[damage]") {
       if (!whole_between) image[log.places[4].end() - 5] ^= std::byte{1};
       image[log.places[5].at + At::size + bit / 8] ^= std::byte{1} << static_cast<int>(bit % 8);
       CAPTURE(bit);
-      Oracle{log}.check<MappedDisk>(image);
+      Oracle{log, row}.check<MappedDisk>(image);
     }
   }
 }
 
-TEST_CASE("A payload cannot hide proof behind a header of its own", "[damage]") {
+TEST_CASE("A payload cannot hide proof behind a header of its own", "[damage][figures]") {
+  Row row("G5", several, "files");
   // As the next frame would begin, and claims everything behind it.
   Image claim = Frame{.first_lsn = 5}.image();
   poke(claim, At::size, 400, 4);
@@ -384,6 +411,6 @@ TEST_CASE("A payload cannot hide proof behind a header of its own", "[damage]") 
     Image image = log.image;
     image[at] ^= std::byte{0x21};
     CAPTURE(at);
-    Oracle{log}.check<MappedDisk>(image);
+    Oracle{log, row}.check<MappedDisk>(image);
   }
 }

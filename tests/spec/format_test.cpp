@@ -24,6 +24,7 @@
 #include <support/plain_decoder.hpp>
 #include <support/temp_dir.hpp>
 #include <support/test_disk.hpp>
+#include <torture/report.hpp>
 
 using namespace rewal_test;
 
@@ -32,6 +33,7 @@ namespace {
 /// Opens the golden file with this compressor and reads it back.
 template <class Disk, class C>
 void require_golden(const std::string& name, C compressor) {
+  rewal_torture::Row row("G12", "files of the reference implementations, event for event", "events");
   const Image image = golden_image(name);
   Disk disk(image);
   const auto opened = open(disk, Recovery::strict, 1, compressor);
@@ -40,6 +42,7 @@ void require_golden(const std::string& name, C compressor) {
   const auto events = read_all(opened.iterator(0));
   REQUIRE(events);
   CHECK(*events == expected);
+  row.count += events->size();
   CHECK(opened.report().events == expected.size());
   CHECK(opened.report().kept_bytes == image.size());
   CHECK(disk.state->content == image);
@@ -117,8 +120,8 @@ TEST_CASE("A batch with meta, byte for byte", "[format]") {
                        {5, bytes_of("abc"), bytes_of("mm")}, {6, {}, std::nullopt}, {7, bytes_of("xy"), std::nullopt}});
 }
 
-TEMPLATE_TEST_CASE("Files of the reference implementations are read event for event", "[format][golden]", MappedDisk,
-                   ReadDisk) {
+TEMPLATE_TEST_CASE("Files of the reference implementations are read event for event", "[format][golden][figures]",
+                   MappedDisk, ReadDisk) {
   for (const auto* name : {"rust-basic", "rust-random", "rust-multiproducer", "rust-dropgaps", "go-basic"}) {
     CAPTURE(name);
     require_golden<TestType>(name, NoCompressor());

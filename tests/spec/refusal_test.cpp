@@ -16,6 +16,7 @@
 #include <support/log_image.hpp>
 #include <support/opening.hpp>
 #include <support/test_disk.hpp>
+#include <torture/report.hpp>
 
 using namespace rewal_test;
 using Strings = std::vector<std::string>;
@@ -99,7 +100,8 @@ TEST_CASE("Every unknown flag under a right checksum is refused untouched, where
   }
 }
 
-TEST_CASE("Impossible content under a right checksum is refused untouched, wherever it stands", "[recovery]") {
+TEST_CASE("Impossible content under a right checksum is refused untouched, wherever it stands", "[recovery][figures]") {
+  rewal_torture::Row row("G6", "impossible content under a right checksum", "files");
   const Image region = [] {
     Image records;
     put_record(records, bytes_of("payload"));
@@ -131,6 +133,7 @@ TEST_CASE("Impossible content under a right checksum is refused untouched, where
         if (more) log.some(2, synced_before);
         for (const Recovery policy : policies)
           require_refused(judge_image(log.image, policy), log.image, Errc::corrupted);
+        row.count += policies.size();
       }
     }
   }

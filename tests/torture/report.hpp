@@ -7,10 +7,15 @@
 #ifndef REWAL_TESTS_TORTURE_REPORT_HPP
 #define REWAL_TESTS_TORTURE_REPORT_HPP
 
+#include <algorithm>
+#include <atomic>
+#include <catch2/reporters/catch_reporter_event_listener.hpp>
+#include <catch2/reporters/catch_reporter_registrars.hpp>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <fstream>
 #include <string>
 #include <utility>
@@ -31,7 +36,24 @@ namespace rewal_torture {
 /// A sanitizer makes everything this many times rarer.
 inline constexpr std::uint64_t thinning = REWAL_TORTURE_SANITIZED ? 8 : 1;
 
-/// One row of the table: {guarantee, what was counted, count, violations}, written when it goes out of scope.
+/// Counts the assertions that have failed.
+class Failures : public Catch::EventListenerBase {
+ public:
+  using Catch::EventListenerBase::EventListenerBase;
+
+  static std::string getDescription() { return "counts failed assertions for the rows of the table"; }
+  static std::uint64_t so_far() { return count_; }
+
+  void assertionEnded(const Catch::AssertionStats& stats) override { count_ += stats.assertionResult.isOk() ? 0 : 1; }
+
+ private:
+  static inline std::atomic<std::uint64_t> count_{0};
+};
+
+inline const Catch::ListenerRegistrar<Failures> failures_registrar{Catch::StringRef("failures")};
+
+/// One row of the table: {guarantee, what was counted, count, violations}, written when it goes out of scope. What
+/// fails or throws while it lives counts as a violation too.
 class Row {
  public:
   /// `unit` names what is counted, as in "images".
@@ -40,6 +62,8 @@ class Row {
   Row(const Row&) = delete;
   Row& operator=(const Row&) = delete;
   ~Row() {
+    violations = (std::max)(violations, Failures::so_far() - failures_before_);
+    if (std::uncaught_exceptions() > exceptions_before_) violations = (std::max<std::uint64_t>)(violations, 1);
     const std::string line = guarantee_ + " " + what_ + ": " + unit_ + "=" + std::to_string(count) + extra_ +
                              " violations=" + std::to_string(violations) + "\n";
     std::fputs(line.c_str(), stdout);
@@ -58,6 +82,8 @@ class Row {
   std::string what_;
   std::string unit_;
   std::string extra_;
+  std::uint64_t failures_before_ = Failures::so_far();
+  int exceptions_before_ = std::uncaught_exceptions();
 };
 
 inline std::uint64_t number_from_environment(const char* name, std::uint64_t otherwise) {
