@@ -15,6 +15,7 @@
 #include <support/harness.hpp>
 #include <support/recording_storage.hpp>
 #include <support/temp_dir.hpp>
+#include <torture/report.hpp>
 #include <utility>
 #include <vector>
 
@@ -37,13 +38,22 @@ std::size_t events_in(const RecordingStorage& disk) {
   return events;
 }
 
+// Rows of the table.
+struct Ends : rewal_torture::Row {
+  Ends() : Row("G17", "logs drained, fsynced, closed once, unlocked, silent afterwards", "logs") {}
+};
+struct Callers : rewal_torture::Row {
+  Callers() : Row("G17", "callers of shutdown told the same at once", "callers") {}
+};
+
 bool ends_with_sync_and_close(const RecordingStorage& disk) { return disk.sequence().ends_with("sync close"); }
 
 }  // namespace
 
 // ---- shutdown ------------------------------------------------------------------------------------------------------
 
-TEST_CASE("shutdown writes and fsyncs every accepted event in every mode, then closes") {
+TEST_CASE("shutdown writes and fsyncs every accepted event in every mode, then closes", "[figures]") {
+  Ends row;
   const auto mode = GENERATE(SyncMode::never, SyncMode::batch, SyncMode::interval(1h));
   const RecordingStorage disk;
   auto wal = open_on(disk, mode);
@@ -55,6 +65,7 @@ TEST_CASE("shutdown writes and fsyncs every accepted event in every mode, then c
   CHECK(wal.durable_lsn() == 1000);
   CHECK(disk.sequence().ends_with("close"));
   CHECK(disk.count(Op::close) == 1);
+  ++row.count;
 }
 
 TEST_CASE("shutdown of a log without events closes it") {
@@ -65,7 +76,8 @@ TEST_CASE("shutdown of a log without events closes it") {
   CHECK(disk.count(Op::close) == 1);
 }
 
-TEST_CASE("all who call shutdown at once get the same success") {
+TEST_CASE("all who call shutdown at once get the same success", "[figures]") {
+  Callers row;
   for (std::size_t round = 0; round < volume(50); ++round) {
     const RecordingStorage disk;
     auto wal = open_on(disk);
@@ -75,6 +87,7 @@ TEST_CASE("all who call shutdown at once get the same success") {
     REQUIRE(successes == 8);
     REQUIRE(disk.count(Op::close) == 1);
     REQUIRE(events_in(disk) == 100);
+    row.count += 8;
   }
 }
 
@@ -218,7 +231,8 @@ TEST_CASE("an append that races shutdown is in the log exactly if it got an LSN"
 
 // ---- the lock --------------------------------------------------------------------------------------------------------
 
-TEST_CASE("a file is free for the next log as soon as shutdown, close or the destructor returns") {
+TEST_CASE("a file is free for the next log as soon as shutdown, close or the destructor returns", "[figures]") {
+  Ends row;
   const TempDir dir;
   for (std::size_t round = 0; round < volume(16); ++round) {
     auto wal = open_file(dir);
@@ -228,11 +242,13 @@ TEST_CASE("a file is free for the next log as soon as shutdown, close or the des
     if (round % 3 == 1) must(wal.close());
     if (round % 3 == 2) const Wal<> gone = std::move(wal);
     REQUIRE(said(Wal<>::open(dir.file("log")).build()) == "ok");
+    ++row.count;
   }
   CHECK(open_file(dir).recovery().events == volume(16));
 }
 
-TEST_CASE("whichever of several callers of shutdown returns first finds the file free") {
+TEST_CASE("whichever of several callers of shutdown returns first finds the file free", "[figures]") {
+  Callers row;
   const TempDir dir;
   for (std::size_t round = 0; round < volume(16); ++round) {
     auto wal = open_file(dir);
@@ -244,6 +260,7 @@ TEST_CASE("whichever of several callers of shutdown returns first finds the file
       if (first.exchange(false)) locked += !Wal<>::open(dir.file("log")).build().has_value();
     });
     REQUIRE(locked == 0);
+    row.count += 4;
   }
 }
 
@@ -390,7 +407,8 @@ TEST_CASE("shutdown and close at once end the log once, whoever is first") {
 
 // ---- the destructor -----------------------------------------------------------------------------------------------------
 
-TEST_CASE("the destructor drains, fsyncs and closes, and nothing happens after it") {
+TEST_CASE("the destructor drains, fsyncs and closes, and nothing happens after it", "[figures]") {
+  Ends row;
   for (std::size_t round = 0; round < volume(30); ++round) {
     const RecordingStorage disk;
     {
@@ -401,6 +419,7 @@ TEST_CASE("the destructor drains, fsyncs and closes, and nothing happens after i
     REQUIRE(ends_with_sync_and_close(disk));
     REQUIRE(disk.synced_bytes() == disk.content().size());
     REQUIRE(disk.trespasses().empty());
+    ++row.count;
   }
 }
 
@@ -418,7 +437,8 @@ TEST_CASE("the destructor waits as long as the storage does, also after a shutdo
   CHECK(ends_with_sync_and_close(disk.disk()));
 }
 
-TEST_CASE("the storage hears nothing after the log is gone, however it went") {
+TEST_CASE("the storage hears nothing after the log is gone, however it went", "[figures]") {
+  Ends row;
   const int end = GENERATE(0, 1, 2, 3);
   const RecordingStorage disk;
   {
@@ -436,11 +456,13 @@ TEST_CASE("the storage hears nothing after the log is gone, however it went") {
   CHECK(disk.operations().size() == operations);
   CHECK(disk.operations().back().op == Op::close);
   CHECK(disk.trespasses().empty());
+  ++row.count;
 }
 
 // ---- errors ----------------------------------------------------------------------------------------------------------------
 
-TEST_CASE("shutdown after a failed write closes, unlocks and says that error each time, to everyone") {
+TEST_CASE("shutdown after a failed write closes, unlocks and says that error each time, to everyone", "[figures]") {
+  Callers row;
   const RecordingStorage disk;
   auto wal = open_on(disk);
   disk.fail(Op::write, 1, ENOSPC);
@@ -449,6 +471,7 @@ TEST_CASE("shutdown after a failed write closes, unlocks and says that error eac
   std::atomic<int> right{0};
   together(4, [&](std::size_t) { right += errno_of(wal.shutdown()) == ENOSPC && errno_of(wal.shutdown(0s)) == ENOSPC; });
   CHECK(right == 4);
+  row.count += 4;
   CHECK(wal.state() == State::closed);
   CHECK(disk.count(Op::close) == 1);
 }
