@@ -12,9 +12,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
-#include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "clock.hpp"
 #include "raw_file.hpp"
@@ -27,8 +27,17 @@ class LeaderCommit {
 
   /// Returns when the frame is on disk.
   void commit(const char* frame, std::size_t size) {
+    commit([=](std::vector<std::byte>& gathered) {
+      const auto* const bytes = reinterpret_cast<const std::byte*>(frame);
+      gathered.insert(gathered.end(), bytes, bytes + size);
+    });
+  }
+
+  /// `add` puts the frame behind those gathered, one caller at a time and in the order of the file.
+  template <class Add>
+  void commit(const Add& add) {
     std::unique_lock lock(mutex_);
-    gathered_.append(frame, size);
+    add(gathered_);
     ++arrived_;
     const std::uint64_t mine = groups_ + (writing_ ? 2 : 1);
     while (leading_) {
@@ -71,8 +80,8 @@ class LeaderCommit {
   RawFile& file_;
   std::mutex mutex_;  // guards what follows but group_, which is the leader's
   std::condition_variable done_;
-  std::string gathered_;
-  std::string group_;
+  std::vector<std::byte> gathered_;
+  std::vector<std::byte> group_;
   std::uint64_t arrived_ = 0;   // in gathered_
   std::uint64_t released_ = 0;  // by the last fsync, and those who came meanwhile
   std::uint64_t groups_ = 0;

@@ -52,6 +52,7 @@ class RawFile {
     }
   }
 
+  [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] std::uint64_t written() const { return written_; }
 
  private:
