@@ -112,10 +112,11 @@ void compare_reading(Iterator& it, const ExpectedReading& expected) {
   }
 }
 
-template <class Side>
-void compare_replay(const Side& side, std::uint64_t from, const ExpectedReading& expected) {
+/// `replay` calls what it is given for each event, and returns what the library's replay returned.
+template <class Replay>
+void compare_replay(const Replay& replay, const ExpectedReading& expected) {
   std::size_t seen = 0;
-  const auto replayed = rewal::detail::replay(side, from, [&](const rewal::BorrowedEvent& event) {
+  const rewal::Result<std::uint64_t> replayed = replay([&](const rewal::BorrowedEvent& event) {
     claim(seen < expected.events.size() && is(event, expected.events[seen]),
           "replay hands over each event in its turn");
     ++seen;
@@ -233,7 +234,7 @@ bool compare_opening(const SecondJudge& judge, Recovery policy, std::uint64_t st
     const ExpectedReading reading = expected_reading(judge, from, nullptr);
     rewal::detail::Iterator<Disk, rewal::NoCompressor> it(side, from);
     compare_reading(it, reading);
-    compare_replay(side, from, reading);
+    compare_replay([&](auto f) { return rewal::detail::replay(side, from, f); }, reading);
   }
   return true;
 }

@@ -75,6 +75,13 @@ class RunLength {
     return {};
   }
 
+  /// What becomes of every append; none where it goes through.
+  [[nodiscard]] std::optional<rewal::Errc> refusal() const {
+    if (squeeze_ == Squeeze::throws) return rewal::Errc::invalid_record;
+    if (squeeze_ == Squeeze::fails || squeeze_ == Squeeze::fails_half_way) return rewal::Errc::crc_mismatch;
+    return std::nullopt;
+  }
+
   rewal::Result<void> decompress(rewal::Bytes from, std::vector<std::byte>& to, std::size_t most) {
     if (inflate_ == Inflate::throws) throw std::runtime_error("decompress");
     constexpr std::size_t far_too_much = 1 << 20;

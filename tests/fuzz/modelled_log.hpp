@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: MIT
+//
+// ModelledLog: a log in memory beside a model of it. Every call is made on the log and on the model, and what the log
+// says, keeps and gives back is held against the model; the file is decoded by the second judge.
+// Used by one thread; the log's own writer runs beside it.
+
+#ifndef REWAL_TESTS_FUZZ_MODELLED_LOG_HPP
+#define REWAL_TESTS_FUZZ_MODELLED_LOG_HPP
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <rewal/wal.hpp>
+
+#include "claim.hpp"
+#include "compare.hpp"
+#include "made_log.hpp"
+#include "recipe.hpp"
+#include "run_length.hpp"
+
+namespace rewal_fuzz {
+
+/// The options that a recipe may choose.
+struct LogOptions {
+  rewal::SyncMode sync_mode = rewal::SyncMode::never;
+  rewal::Backpressure backpressure = rewal::Backpressure::block;
+  Recovery recovery = Recovery::repair;
+  std::size_t queue_capacity = 4096;
+  std::size_t queue_bytes = 1 << 16;
+  std::size_t buffer_capacity = 1 << 16;
+  std::size_t max_frame_bytes = 1 << 16;
+  std::uint64_t start_lsn = 1;
+
+  static LogOptions from(Recipe& recipe) {
+    using namespace std::chrono_literals;
+    static constexpr std::size_t sizes[] = {1 << 16, 1, 40, 200, 3000};
+    const rewal::SyncMode modes[] = {rewal::SyncMode::never, rewal::SyncMode::batch, rewal::SyncMode::interval(1h),
+                                     rewal::SyncMode::interval(1us)};
+    LogOptions chosen;
+    chosen.sync_mode = modes[recipe.below(4)];
+    chosen.backpressure = static_cast<rewal::Backpressure>(recipe.below(3));
+    chosen.recovery = policies[recipe.below(3)];
+    chosen.queue_capacity = 1 + recipe.below(12);
+    chosen.queue_bytes = sizes[recipe.below(5)];
+    chosen.buffer_capacity = sizes[recipe.below(5)];
+    chosen.max_frame_bytes = 34 + sizes[recipe.below(5)];
+    const std::uint64_t starts[] = {1, 2, 1000, highest_lsn - 20};
+    chosen.start_lsn = starts[recipe.below(4)];
+    return chosen;
+  }
+};
+
+/// `C` is NoCompressor or RunLength.
+template <class C>
+class ModelledLog {
+ public:
+  using Log = rewal::Wal<rewal::MemoryStorage, C>;
+
+  explicit ModelledLog(C compressor = {}, Inflate inflate = Inflate::honest)
+      : compressor_(std::move(compressor)), inflate_(inflate) {}
+
+  // ---- opening and closing -----------------------------------------------------------------------------------------
+
+  void open(const LogOptions& options) {
+    options_ = options;
+    auto builder = rewal::Wal<>::open("fuzz").storage(disk_);
+    builder.sync_mode(options.sync_mode).backpressure(options.backpressure).recovery(options.recovery);
+    builder.queue_capacity(options.queue_capacity).queue_bytes(options.queue_bytes);
+    builder.buffer_capacity(options.buffer_capacity).max_frame_bytes(options.max_frame_bytes);
+    builder.start_lsn(options.start_lsn);
+    auto built = [&] {
+      if constexpr (compresses) {
+        return std::move(builder).compressor(compressor_).build();
+      } else {
+        return builder.build();
+      }
+    }();
+    claim(built.has_value(), "a log that was closed opens");
+    log_ = std::move(*built);
+    claim_equal<std::uint64_t>(log_.recovery().frames, frames_.size(), "frames found at open");
+    claim_equal<std::uint64_t>(log_.recovery().cut_bytes, 0, "nothing is cut from a log that was closed");
+    claim_equal<std::uint64_t>(log_.last_lsn(), last_lsn(), "last_lsn at open");
+    claim_equal<std::uint64_t>(log_.durable_lsn(), last_lsn(), "durable_lsn at open");
+    next_ = frames_.empty() ? options.start_lsn : last_lsn() + 1;
+    drops_ = 0;
+    found_at_open_ = frames_.size();
+    synced_all();
+  }
+
+  void shut_down() {
+    claim(log_.shutdown().has_value(), "a log in memory shuts down");
+    check_closed();
+    check_file(frames_.size());
+  }
+
+  /// Events not yet written may be lost, those flushed may not.
+  void close() {
+    claim(log_.close().has_value(), "a log in memory closes");
+    check_closed();
+    const SecondJudge judge(disk_.bytes());
+    const std::size_t kept = judge.judgement().frames.size();
+    claim(kept >= flushed_ && kept <= frames_.size(), "close loses nothing that was flushed and invents nothing");
+    check_file(kept);
+    frames_.resize(kept);
+    flushed_ = kept;
+  }
+
+  // ---- appending ---------------------------------------------------------------------------------------------------
+
+  void append(View payload, View meta, bool durable) {
+    Image region;
+    append_record(region, payload, meta);
+    appended(durable ? log_.append_durable_with_meta(payload, meta) : log_.append_with_meta(payload, meta),
+             std::move(region), 1, meta.size() <= 0xFFFF, durable);
+  }
+  void append_batch(const std::vector<std::pair<Image, Image>>& records, bool durable) {
+    auto batch = rewal::Batch::with_capacity(records.size());
+    Image region;
+    bool fits = true;
+    for (const auto& [payload, meta] : records) {
+      batch.add_with_meta(payload, meta);
+      append_record(region, payload, meta);
+      fits = fits && meta.size() <= 0xFFFF;
+    }
+    const auto lsn = durable ? log_.append_batch_durable(batch) : log_.append_batch(batch);
+    if (records.empty()) {
+      claim(!lsn && lsn.error() == Errc::empty_batch, "an empty batch is refused");
+      return;
+    }
+    appended(lsn, std::move(region), static_cast<std::uint32_t>(records.size()), fits, durable);
+  }
+
+  // ---- waiting -----------------------------------------------------------------------------------------------------
+
+  void flush() {
+    claim(log_.flush().has_value(), "a log in memory flushes");
+    flushed_ = frames_.size();
+    claim_equal<std::uint64_t>(log_.last_lsn(), last_lsn(), "last_lsn after a flush");
+    const rewal::Stats stats = log_.stats();
+    claim_equal<std::uint64_t>(stats.batches_written, frames_.size() - found_at_open_, "frames written");
+    claim_equal<std::uint64_t>(stats.queue_len, 0, "queue length after a flush");
+    claim_equal<std::uint64_t>(stats.drops, drops_, "dropped events");
+    claim_equal<std::uint64_t>(stats.file_size, disk_.bytes().size(), "file size");
+    if (options_.sync_mode.kind() == rewal::SyncMode::Kind::batch) synced_all();
+  }
+  void sync() {
+    may_mark_unflushed();
+    claim(log_.sync().has_value(), "a log in memory fsyncs");
+    if (flushed_ == frames_.size()) synced_all();
+  }
+  void wait_durable(std::uint64_t lsn) {
+    const std::uint64_t last = last_lsn();
+    const bool durable = lsn <= log_.durable_lsn();
+    const auto waited = log_.wait_durable(lsn);
+    if (!durable && (lsn > last || lsn < frames_.front().first)) {
+      claim(!waited && waited.error() == Errc::invalid_lsn, "an LSN that was never assigned cannot be waited for");
+      return;
+    }
+    claim(waited.has_value() && log_.durable_lsn() >= lsn, "what was waited for is durable");
+    may_mark_unflushed();
+    if (lsn == last) {
+      flushed_ = frames_.size();
+      synced_all();
+    }
+  }
+
+  // ---- reading -----------------------------------------------------------------------------------------------------
+
+  void read(std::uint64_t from) {
+    flush();
+    check_file(frames_.size());
+    const SecondJudge judge(disk_.bytes());
+    const ExpectedReading expected = expected_from(judge, from);
+    auto it = log_.iterator(from);
+    claim(it.has_value(), "an open log gives an iterator");
+    compare_reading(*it, expected);
+    compare_replay([&](auto f) { return log_.replay(from, f); }, expected);
+  }
+  void replay_some(std::uint64_t from, std::size_t most) {
+    flush();
+    const SecondJudge judge(disk_.bytes());
+    const ExpectedReading expected = expected_from(judge, from);
+    std::size_t seen = 0;
+    const auto replayed = log_.replay(from, [&](rewal::Event&& event) {
+      claim(seen < expected.events.size() && event.lsn == expected.events[seen].lsn &&
+                same(event.payload, expected.events[seen].payload),
+            "replay hands over owned events");
+      return ++seen < most;
+    });
+    const bool stopped = most <= expected.events.size() && !expected.events.empty();
+    claim(replayed.has_value() == (stopped || !expected.error), "a replay that is stopped meets no damage behind");
+    if (!replayed) return;
+    claim_equal<std::uint64_t>(*replayed, seen, "replay counts its events");
+    claim(stopped || seen == expected.events.size(), "replay hands over every event");
+  }
+
+  /// A reader that stays while the log goes on.
+  void begin_reading(std::uint64_t from) {
+    flush();
+    const View bytes = disk_.bytes();
+    snapshot_ = std::make_unique<Snapshot>(image_of(bytes));
+    snapshot_->expected = expected_from(snapshot_->judge, from);
+    auto it = log_.iterator(from);
+    claim(it.has_value(), "an open log gives an iterator");
+    snapshot_->it.emplace(std::move(*it));
+  }
+  void go_on_reading(std::size_t events) {
+    if (!snapshot_) return;
+    const auto& expected = snapshot_->expected;
+    for (; events > 0; --events) {
+      const auto next = snapshot_->it->next_borrowed();
+      if (snapshot_->at < expected.events.size()) {
+        claim(next && *next && is(**next, expected.events[snapshot_->at++]), "a reader sees its snapshot");
+      } else {
+        claim(expected.error ? !next : next && !*next, "a reader ends where its snapshot ends");
+      }
+    }
+  }
+
+  [[nodiscard]] std::uint64_t last_lsn() const {
+    return frames_.empty() ? 0 : frames_.back().first + frames_.back().count - 1;
+  }
+  [[nodiscard]] std::size_t file_bytes() const { return file_bytes_; }
+
+ private:
+  static constexpr bool compresses = std::is_same_v<C, RunLength>;
+
+  struct Frame {
+    std::uint64_t first;
+    std::uint32_t count;
+    Image region;    // not compressed
+    bool must_mark;  // all before it was fsynced when it was appended
+    bool may_mark;   // or could have been
+  };
+
+  struct Snapshot {
+    explicit Snapshot(Image bytes) : file(std::move(bytes)), judge(file) {}
+    Image file;
+    SecondJudge judge;
+    ExpectedReading expected;
+    std::optional<typename Log::Iterator> it;
+    std::size_t at = 0;
+  };
+
+  void appended(const rewal::Result<rewal::Lsn>& lsn, Image region, std::uint32_t count, bool fits, bool durable) {
+    if (!fits || region.size() + empty_frame_size > options_.max_frame_bytes) {
+      claim(!lsn && lsn.error() == Errc::invalid_record, "what is over the limits is refused");
+      return;
+    }
+    if constexpr (compresses) {
+      if (const auto refusal = compressor_.refusal()) {
+        claim(!lsn && lsn.error() == *refusal, "what the compressor refuses is refused");
+        return;
+      }
+    }
+    const bool exhausted = next_ > highest_lsn || count - 1 > highest_lsn - next_;
+    if (!lsn) {
+      const bool full = lsn.error() == Errc::queue_full && (options_.backpressure != rewal::Backpressure::block) &&
+                        (durable || options_.backpressure == rewal::Backpressure::error);
+      claim(full || (exhausted && lsn.error() == Errc::invalid_lsn), "an append fails for a reason");
+      return;
+    }
+    if (*lsn == 0) {
+      claim(options_.backpressure == rewal::Backpressure::drop && !durable,
+            "an event is dropped if that was asked for");
+      drops_ += count;
+      return;
+    }
+    claim(!exhausted, "no LSN is past the last one");
+    claim_equal<std::uint64_t>(*lsn, next_ + count - 1, "the LSN of an append");
+    const bool unasked = options_.sync_mode.kind() != rewal::SyncMode::Kind::never;
+    const bool first = frames_.empty();
+    frames_.push_back({next_, count, std::move(region), all_synced_ && !first, (any_synced_ || unasked) && !first});
+    file_bytes_ += frames_.back().region.size() + empty_frame_size;
+    next_ += count;
+    all_synced_ = any_synced_ = false;
+    if (durable) {
+      claim(log_.durable_lsn() >= *lsn, "a durable append is durable");
+      may_mark_unflushed();
+      flushed_ = frames_.size();
+      synced_all();
+    }
+  }
+
+  void synced_all() { all_synced_ = any_synced_ = true; }
+  /// An fsync may have come just before any frame that was not flushed, and before the next.
+  void may_mark_unflushed() {
+    any_synced_ = true;
+    for (std::size_t i = flushed_; i < frames_.size(); ++i) frames_[i].may_mark = i > 0;
+  }
+
+  void check_closed() {
+    claim(log_.state() == rewal::State::closed, "a closed log is closed");
+    claim(!log_.append("late") && !log_.flush() && !log_.iterator(), "a closed log takes nothing");
+    if (!snapshot_) return;
+    const auto next = snapshot_->it->next_borrowed();
+    claim(!next && next.error() == Errc::closed, "a reader finds its log closed");
+    snapshot_.reset();
+  }
+
+  /// The file is the first `count` frames of the model, as the format says.
+  void check_file(std::size_t count) {
+    const SecondJudge judge(disk_.bytes());
+    const Judgement& found = judge.judgement();
+    claim(found.end == judge.file().size(), "the file ends with its last whole frame");
+    claim_equal(found.frames.size(), count, "frames in the file");
+    for (std::size_t i = 0; i < count; ++i) check_frame(judge, found.frames[i], frames_[i]);
+  }
+  void check_frame(const SecondJudge& judge, const JudgedFrame& frame, const Frame& expected) {
+    const SecondHeader& header = frame.header;
+    const View region = judge.region_of(frame);
+    claim(header.first == expected.first && header.count == expected.count, "a frame has its LSNs");
+    // A new log fsyncs its first sector unasked when it leaves it.
+    const bool may_mark = expected.may_mark || (frame.at > 0 && frame.at <= 512);
+    claim(header.synced_before() ? may_mark : !expected.must_mark, "flag bit 1 says that all before had been fsynced");
+    Image packed;
+    const bool shrinks = packs(expected.region, packed) && packed.size() < expected.region.size();
+    claim(header.compressed() == shrinks, "a frame is stored compressed where that makes it smaller");
+    claim(same(region, shrinks ? packed : expected.region), "a frame's records are those appended");
+  }
+  [[nodiscard]] bool packs([[maybe_unused]] View region, [[maybe_unused]] Image& packed) {
+    if constexpr (compresses) {
+      return compressor_.compress(region, packed).has_value();
+    } else {
+      return false;
+    }
+  }
+
+  [[nodiscard]] ExpectedReading expected_from(const SecondJudge& judge, std::uint64_t from) const {
+    if constexpr (compresses) {
+      return expected_reading(judge, from, [&](View region) -> std::optional<Image> {
+        auto made = expected_inflate(region, options_.max_frame_bytes, inflate_);
+        if (made && made->size() > options_.max_frame_bytes) return std::nullopt;
+        return made;
+      });
+    } else {
+      return expected_reading(judge, from, nullptr);
+    }
+  }
+
+  C compressor_;
+  Inflate inflate_;
+  rewal::MemoryStorage disk_;
+  LogOptions options_;
+  Log log_;
+  std::unique_ptr<Snapshot> snapshot_;
+
+  std::vector<Frame> frames_;      // accepted; all of them, once flushed, are in the file
+  std::size_t found_at_open_ = 0;  // how many of them
+  std::size_t flushed_ = 0;        // so many are in the file for sure
+  std::uint64_t next_ = 1;
+  std::uint64_t drops_ = 0;
+  std::size_t file_bytes_ = 0;
+  bool all_synced_ = false;  // everything accepted so far is fsynced
+  bool any_synced_ = false;  // an fsync came since the last frame was accepted, so that all may be
+};
+
+}  // namespace rewal_fuzz
+
+#endif  // REWAL_TESTS_FUZZ_MODELLED_LOG_HPP
