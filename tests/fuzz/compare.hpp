@@ -25,6 +25,7 @@
 #include <support/test_disk.hpp>
 
 #include "claim.hpp"
+#include "heap_peak.hpp"
 #include "run_length.hpp"
 #include "second_judge.hpp"
 
@@ -208,6 +209,9 @@ void compare_opened_disk(const Disk& disk, const SecondJudge& judge, const Expec
   if (expected.saved) claim(same(disk.state->copies[0].second, judge.file().subspan(end)), "the copy is what was cut");
 }
 
+/// The file as it is read by the two sources of the search, and as it is saved; their buffers, and what else there is.
+inline std::size_t most_memory(std::size_t file_bytes) { return 4 * file_bytes + 256 * 1024; }
+
 /// Opens the judge's file under `policy`. Whether it opened.
 template <class Disk>
 bool compare_opening(const SecondJudge& judge, Recovery policy, std::uint64_t start_lsn, std::uint64_t read_from) {
@@ -216,7 +220,9 @@ bool compare_opening(const SecondJudge& judge, Recovery policy, std::uint64_t st
   const Disk disk(image_of(judge.file()));
   auto side =
       std::make_shared<rewal::detail::ReadSide<Disk, rewal::NoCompressor>>(disk, rewal::NoCompressor{}, 1 << 20);
+  const HeapPeak heap;
   const auto recovered = rewal::detail::recover(*side, policy, start_lsn);
+  claim(heap.bytes() <= most_memory(judge.file().size()), "opening takes no more memory than the file and a constant");
   if (!recovered) {
     claim(expected.opening != Opening::opens, "a file that must open is not refused");
     compare_refusal(disk, recovered.error(), expected.refusal, judge);

@@ -131,6 +131,19 @@ TEST_CASE("Reading at the end of a closed log is closed too", "[iterator]") {
   CHECK(iterator.next().error() == Errc::closed);
 }
 
+TEST_CASE("An iterator that met damage is closed once its log is, and lets go of it", "[iterator]") {
+  const MappedDisk disk(bytes_of("no frame at all, but long enough"));
+  auto side = side_of(disk);
+  side->written_end.store(disk.state->content.size());
+  detail::Iterator<MappedDisk, NoCompressor> iterator(side, 0);
+  CHECK(iterator.next().error() == Errc::corrupted);
+  CHECK(iterator.next().error() == Errc::corrupted);
+  side->closed.store(true);
+  CHECK(iterator.next().error() == Errc::closed);
+  CHECK(iterator.err() == Errc::closed);
+  CHECK(disk.state->live_mappings == 0);
+}
+
 TEST_CASE("An iterator made on a closed log does not touch its storage", "[iterator]") {
   auto side = unchecked<MappedDisk>(three_events().image);
   side->closed.store(true);

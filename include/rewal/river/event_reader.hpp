@@ -131,8 +131,9 @@ class EventReader {
 
   /// There is nothing to read any more: the error that was met, as long as the log is open, else closed.
   REWAL_NOINLINE Read refuse() noexcept {
-    if (reading_ == nullptr && side_ != nullptr) return Read::failed;
-    close();
+    const bool is_open = side_ != nullptr && !side_->closed.load(std::memory_order_acquire);  // E2
+    if (reading_ == nullptr && is_open) return Read::failed;
+    if (!busy()) close();
     error_ = Error(Errc::closed);
     return Read::failed;
   }
