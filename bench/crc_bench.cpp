@@ -50,7 +50,7 @@ std::uint32_t work_once(Work work, const Crc32cKernel& kernel, Buffers& buffers,
 }
 
 double gigabytes_per_second(Work work, const Crc32cKernel& kernel, Buffers& buffers, std::size_t size) {
-  const std::uint64_t calls = setting().count(1 + 4000000 / (size + 200));
+  const std::uint64_t calls = setting().count(1 + 20000000 / (size + 200));
   std::size_t result = 0;
   const auto begin = Clock::now();
   for (std::uint64_t i = 0; i < calls; ++i) {

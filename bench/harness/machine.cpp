@@ -117,7 +117,7 @@ std::vector<std::string> warnings() {
   }
   double load = 0;
   if (::getloadavg(&load, 1) == 1 && load > 1.5 * std::thread::hardware_concurrency()) {
-    all.emplace_back("the machine is busy: load " + std::to_string(load));
+    all.emplace_back("the machine is busy: more than 1.5 threads want to run on each processor");
   }
   return all;
 }

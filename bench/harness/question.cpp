@@ -99,7 +99,8 @@ void run(benchmark::State& state, const Question& question, const std::function<
   for (std::size_t i = 0; i < rounds.sides().size(); ++i) {
     const std::string& name = rounds.sides()[i].name;
     const auto& values = rounds.values(i);
-    state.counters[name] = median(values);
+    state.counters[name + ":side"] = static_cast<double>(i);
+    state.counters[name + ":median"] = median(values);
     state.counters[name + ":best"] = question.better == Better::less ? least(values) : most(values);
     if (i > 0) state.counters[name + ":ratio"] = median(rounds.ratios(i));
   }
