@@ -6,7 +6,6 @@
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
-#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -15,6 +14,7 @@
 #include <set>
 #include <string>
 #include <support/blocking_storage.hpp>
+#include <support/errno.hpp>
 #include <support/harness.hpp>
 #include <support/recording_storage.hpp>
 #include <utility>

@@ -5,13 +5,13 @@
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
-#include <cerrno>
 #include <chrono>
 #include <limits>
 #include <optional>
 #include <rewal/wal.hpp>
 #include <string>
 #include <support/blocking_storage.hpp>
+#include <support/errno.hpp>
 #include <support/harness.hpp>
 #include <support/recording_storage.hpp>
 #include <support/temp_dir.hpp>

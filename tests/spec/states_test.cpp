@@ -3,7 +3,6 @@
 // Every call in every state, as one table. Each cell is a log of its own that is brought into the state and asked once.
 
 #include <catch2/catch_test_macros.hpp>
-#include <cerrno>
 #include <chrono>
 #include <functional>
 #include <map>
@@ -13,6 +12,7 @@
 #include <sstream>
 #include <string>
 #include <support/blocking_storage.hpp>
+#include <support/errno.hpp>
 #include <support/harness.hpp>
 #include <support/recording_storage.hpp>
 #include <utility>

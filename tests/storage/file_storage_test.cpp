@@ -163,7 +163,8 @@ TEST_CASE("truncating cuts preallocated space too") {
 
 TEST_CASE("zeros that a crash left behind the end count as content when the file is opened") {
   Home home;
-  home.dir.write("log.wal", std::string("abc") + std::string(100, '\0'));
+  std::string content = "abc";
+  home.dir.write("log.wal", content.append(100, '\0'));
   auto storage = home.open();
   CHECK(storage.size() == std::uint64_t{103});
 }

@@ -46,7 +46,7 @@ struct Watch {
     calls.push_back(call);
     return calls.size() - 1 == failing || call == always_failing;
   }
-  Error failure() const { return {Errc::io, std::error_code(error, std::system_category())}; }
+  Error failure() const { return {Errc::io, std::error_code(error, std::generic_category())}; }
 };
 
 /// The real file system, with every call noted and, when asked to, refused before it does anything.

@@ -4,10 +4,10 @@
 // fsync drops what it should have written and calls it clean, as Linux does; no acknowledgement may come of it.
 
 #include <catch2/catch_test_macros.hpp>
-#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <support/errno.hpp>
 #include <torture/sim_log.hpp>
 #include <vector>
 

@@ -119,7 +119,7 @@ class FaultStore {
  private:
   [[nodiscard]] bool struck(Counted kind) { return plan_->strikes(kind) && plan_->fault().error != 0; }
   [[nodiscard]] rewal::Error failure() const {
-    return {rewal::Errc::io, std::error_code(plan_->fault().error, std::system_category())};
+    return {rewal::Errc::io, std::error_code(plan_->fault().error, std::generic_category())};
   }
 
   Inner inner_;

@@ -4,12 +4,12 @@
 // struck. The first error is final, told by every later call and with its errno; what was acknowledged stays readable.
 
 #include <catch2/catch_test_macros.hpp>
-#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <support/errno.hpp>
 #include <thread>
 #include <torture/fault_store.hpp>
 #include <torture/sim_log.hpp>

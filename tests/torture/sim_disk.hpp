@@ -455,7 +455,7 @@ class SimVolume {
   DiskState disk_;
 };
 
-inline rewal::Error sim_error(int number) { return {rewal::Errc::io, std::error_code(number, std::system_category())}; }
+inline rewal::Error sim_error(int number) { return {rewal::Errc::io, std::error_code(number, std::generic_category())}; }
 inline rewal::Result<void> sim_result(const std::optional<int>& refused) {
   return refused ? rewal::Result<void>(sim_error(*refused)) : rewal::Result<void>();
 }
@@ -582,9 +582,9 @@ inline constexpr const char* log_name = "log";
 class SimDisk {
  public:
   explicit SimDisk(std::shared_ptr<SimVolume> volume) : files_{std::move(volume)} {
-    const auto log = files_.open_or_create(log_name);
+    const auto log = files_.open_or_create(path_);
     log_.number = log.value().number;
-    static_cast<void>(files_.sync_directory_of(log_name));
+    static_cast<void>(files_.sync_directory_of(path_));
   }
 
   rewal::Result<std::size_t> write(rewal::Bytes bytes) {
@@ -599,12 +599,14 @@ class SimDisk {
     return files_.read_at(log_, into, offset);
   }
   rewal::Result<std::string> preserve(std::uint64_t offset, rewal::Bytes bytes) {
-    rewal::detail::SavedCopy<SimFileSystem> copy(files_, log_name, log_, offset);
-    return copy.save(bytes);
+    const auto copy = rewal::detail::SavedCopy<SimFileSystem>(files_, path_, log_, offset).save(bytes);
+    if (!copy) return copy.error();
+    return rewal::detail::to_utf8(*copy);
   }
 
  private:
   SimFileSystem files_;
+  SimFileSystem::Path path_ = rewal::PathArg(log_name).native();
   SimFileSystem::File log_;
 };
 static_assert(rewal::Storage<SimDisk>);

@@ -17,7 +17,6 @@
 #include <cstring>
 #include <memory>
 #include <new>
-#include <optional>
 #include <span>
 #include <utility>
 
@@ -70,11 +69,11 @@ class Source {
     return load(offset, least);
   }
 
-  [[nodiscard]] bool failed() const noexcept { return error_.has_value(); }
+  [[nodiscard]] bool failed() const noexcept { return failed_; }
   /// Whether the storage that it reads is calling back.
   [[nodiscard]] bool busy() const noexcept { return busy_; }
   /// Why at() failed.
-  [[nodiscard]] const Error& error() const noexcept { return *error_; }
+  [[nodiscard]] const Error& error() const noexcept { return error_; }
 
   /// Memory it holds beside a mapping.
   [[nodiscard]] std::size_t buffer_bytes() const noexcept { return buffer_bytes_; }
@@ -152,6 +151,7 @@ class Source {
 
   Bytes fail(const Error& error) noexcept {
     error_ = error;
+    failed_ = true;
     loaded_ = {};
     return {};
   }
@@ -167,7 +167,8 @@ class Source {
   std::unique_ptr<std::byte[]> buffer_;
   std::size_t buffer_bytes_ = 0;
   bool busy_ = false;
-  std::optional<Error> error_;
+  bool failed_ = false;
+  Error error_{Errc::io};  // where it has failed
 };
 
 }  // namespace rewal::detail

@@ -15,6 +15,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -32,7 +33,7 @@ class SavedCopy {
 
   /// `log` lends the copy its permissions.
   SavedCopy(FileSystem& files, const NativePath& log_path, const File& log, std::uint64_t offset)
-      : files_(files), log_(log), base_(with_suffix(log_path, ".cut-" + std::to_string(offset))) {}
+      : files_(files), log_(log), base_(with_number(log_path, ".cut-", offset)) {}
   SavedCopy(const SavedCopy&) = delete;
   SavedCopy& operator=(const SavedCopy&) = delete;
   ~SavedCopy() {
@@ -67,14 +68,18 @@ class SavedCopy {
  private:
   static constexpr unsigned most_copies = 10'000;
 
+  // In two steps: g++ 12 warns of the library's own `"." + string`.
+  [[nodiscard]] static NativePath with_number(const NativePath& path, std::string_view what, std::uint64_t number) {
+    return with_suffix(with_suffix(path, what), std::to_string(number));
+  }
   [[nodiscard]] NativePath numbered(unsigned number) const {
-    return number == 0 ? base_ : with_suffix(base_, "." + std::to_string(number));
+    return number == 0 ? base_ : with_number(base_, ".", number);
   }
 
   /// A name that no crash has left behind, the bytes in it, and an fsync: only a whole copy is ever given its name.
   [[nodiscard]] Result<void> write_temporary(Bytes bytes) {
     for (unsigned number = 0; number < most_copies; ++number) {
-      NativePath name = with_suffix(base_, ".tmp" + std::to_string(number));
+      NativePath name = with_number(base_, ".tmp", number);
       auto file = files_.create_new(name, log_);
       if (!file) {
         if (files_.exists_already(file.error())) continue;
