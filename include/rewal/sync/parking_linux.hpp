@@ -11,7 +11,7 @@
 #include <chrono>
 #include <climits>
 #include <cstdint>
-#include <ctime>
+#include <limits>
 
 #include <linux/futex.h>
 #include <sys/syscall.h>
@@ -28,15 +28,16 @@ class Parking {
   /// Sleeps while `word` holds `expected`, until woken or `deadline` has passed (time_point::max(): no deadline).
   /// May also return for no reason: the caller looks again.
   static void sleep(std::atomic<std::uint32_t>& word, std::uint32_t expected, Clock::time_point deadline) noexcept {
-    timespec until{};
-    const bool timed = deadline != (Clock::time_point::max)();
+    Until until{};
+    bool timed = deadline != (Clock::time_point::max)();
     if (timed) {
       // steady_clock is CLOCK_MONOTONIC, which is the clock of FUTEX_WAIT_BITSET without FUTEX_CLOCK_REALTIME.
       const auto since_epoch = deadline.time_since_epoch();
       const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since_epoch);
       if (seconds.count() < 0) return;
-      until.tv_sec = static_cast<decltype(until.tv_sec)>(seconds.count());
-      until.tv_nsec = static_cast<decltype(until.tv_nsec)>(
+      timed = seconds.count() <= (std::numeric_limits<Number>::max)();  // with 32 bits, the next 68 years
+      until.seconds = static_cast<Number>(seconds.count());
+      until.nanoseconds = static_cast<Number>(
           std::chrono::duration_cast<std::chrono::nanoseconds>(since_epoch - seconds).count());
     }
     futex(word, FUTEX_WAIT_BITSET_PRIVATE, expected, timed ? &until : nullptr);
@@ -47,10 +48,24 @@ class Parking {
  private:
   static_assert(sizeof(std::atomic<std::uint32_t>) == 4, "a futex is the atomic itself");
 
-  static void futex(std::atomic<std::uint32_t>& word, int operation, std::uint32_t value, const timespec* until) noexcept {
+  // The kernel's own timespec. The C library's may be wider where the processor has 32 bits, and the library's functions
+  // alone know how to narrow it; the youngest systems of 32 bits have the wide call only.
+#if defined(SYS_futex)
+  static constexpr long futex_call = SYS_futex;
+  using Number = __kernel_long_t;
+#else
+  static constexpr long futex_call = SYS_futex_time64;
+  using Number = std::int64_t;
+#endif
+  struct Until {
+    Number seconds;
+    Number nanoseconds;
+  };
+
+  static void futex(std::atomic<std::uint32_t>& word, int operation, std::uint32_t value, const Until* until) noexcept {
     // Every outcome (woken, value changed, interrupted, timed out) is the same to the caller, who looks again.
     const int saved = errno;
-    static_cast<void>(::syscall(SYS_futex, &word, operation, value, until, nullptr, FUTEX_BITSET_MATCH_ANY));
+    static_cast<void>(::syscall(futex_call, &word, operation, value, until, nullptr, FUTEX_BITSET_MATCH_ANY));
     errno = saved;
   }
 };
