@@ -37,14 +37,20 @@ struct Watch {
   Calls calls;
   std::size_t failing = SIZE_MAX;  // number of the call
   std::string always_failing;      // or its name
+  std::string failing_too;         // another one
   int error = 5;                   // EIO
   std::size_t most_written = SIZE_MAX;
   bool writes_before_failing = false;
+  bool claims_more = false;          // than was written
+  bool reads_nothing = false;        // as from a file that became shorter
+  bool is_a_fork = false;            // the lock is its parent's
+  bool mapped_files_refuse = false;  // to be cut, as on Windows
   std::function<void()> on_read = [] {};
+  std::function<void()> on_map = [] {};
 
   bool fails(const std::string& call) {
     calls.push_back(call);
-    return calls.size() - 1 == failing || call == always_failing;
+    return calls.size() - 1 == failing || call == always_failing || call == failing_too;
   }
   Error failure() const { return {Errc::io, std::error_code(error, std::generic_category())}; }
 };
@@ -75,13 +81,16 @@ struct WatchedFileSystem : detail::NativeFileSystem {
   Result<std::size_t> read_at(const File& file, std::span<std::byte> into, std::uint64_t offset) {
     return noted("read", [&] {
       watch->on_read();
-      return Base::read_at(file, into, offset);
+      return watch->reads_nothing ? Result<std::size_t>(std::size_t{0}) : Base::read_at(file, into, offset);
     });
   }
   Result<std::size_t> write_at(const File& file, rewal::Bytes bytes, std::uint64_t offset) {
     bytes = bytes.first((std::min)(bytes.size(), watch->most_written));
     if (watch->writes_before_failing) static_cast<void>(Base::write_at(file, bytes, offset));
-    return noted("write", [&] { return Base::write_at(file, bytes, offset); });
+    return noted("write", [&]() -> Result<std::size_t> {
+      const auto count = Base::write_at(file, bytes, offset);
+      return count && watch->claims_more ? *count + 1 : count;
+    });
   }
   Result<void> truncate(const File& file, std::uint64_t size) {
     return noted("truncate", [&] { return Base::truncate(file, size); });
@@ -101,6 +110,10 @@ struct WatchedFileSystem : detail::NativeFileSystem {
   Result<void> lock(File& file) {
     return noted("lock", [&] { return Base::lock(file); });
   }
+  [[nodiscard]] bool holds_lock(const File& file) const { return !watch->is_a_fork && Base::holds_lock(file); }
+  [[nodiscard]] bool refused_by_mapping(const Error& error) const {
+    return watch->mapped_files_refuse || Base::refused_by_mapping(error);
+  }
   Result<void> unlock(File& file) {
     // Done even if it "fails": the lock of a real file would otherwise outlast the test.
     auto result = Base::unlock(file);
@@ -111,6 +124,7 @@ struct WatchedFileSystem : detail::NativeFileSystem {
     return noted("close", [&] { return result; });
   }
   Result<Region> map(const File& file, std::size_t size) {
+    watch->on_map();
     return noted("map", [&] { return Base::map(file, size); });
   }
   Result<void> rename_new(const detail::NativePath& from, const detail::NativePath& to) {
@@ -301,6 +315,7 @@ TEST_CASE("a close that fails has unlocked and closed all the same, and tells th
     CHECK(home.calls() == Calls{"truncate", "unlock", "close"});
     home.refuse("");
     CHECK(storage.size().error() == Errc::closed);
+    CHECK(storage.preallocate(1).error() == Errc::closed);
     CHECK(storage.close());
     CHECK(home.open());
   }
@@ -316,6 +331,80 @@ TEST_CASE("a failed preallocation leaves a file that still grows") {
   home.calls();
   CHECK(storage.close());
   CHECK(home.calls() == Calls{"unlock", "close"});
+}
+
+TEST_CASE("a preallocation that failed nobody knows where is cut at close") {
+  Home home;
+  auto storage = home.open().value();
+  CHECK(storage.write(abc));
+  home.refuse("allocate");
+  home.files.watch->failing_too = "size";
+  CHECK_FALSE(storage.preallocate(4096));
+  home.refuse("");
+  home.files.watch->failing_too = "";
+  home.calls();
+  CHECK(storage.close());
+  CHECK(home.calls() == Calls{"truncate", "unlock", "close"});
+}
+
+TEST_CASE("a file does not grow over the rest of a failed write that cannot be cut") {
+  Home home;
+  auto storage = home.open().value();
+  CHECK(storage.write(abc));
+  CHECK(storage.preallocate(4096));
+  home.refuse("truncate");
+  CHECK(storage.truncate(5).error().system().value() == 5);
+  CHECK(storage.size() == std::uint64_t{3});
+}
+
+TEST_CASE("where a mapping forbids the cut, close succeeds and the zeros stay") {
+  Home home;
+  auto storage = home.open().value();
+  CHECK(storage.write(abc));
+  CHECK(storage.preallocate(8));
+  home.files.watch->mapped_files_refuse = true;
+  home.refuse("truncate");
+  CHECK(storage.close());
+  CHECK(home.dir.read("log.wal").substr(0, 3) == "abc");
+  CHECK(home.open());
+}
+
+TEST_CASE("a fork that closes its copy cuts nothing and keeps the lock") {
+  Home home;
+  auto storage = home.open().value();
+  CHECK(storage.preallocate(4096));
+  home.files.watch->is_a_fork = true;
+  home.calls();
+  CHECK(storage.close());
+  CHECK(home.calls() == Calls{"close"});
+}
+
+TEST_CASE("a mapping that waits for another meets close and says so") {
+  Home home;
+  auto storage = home.open().value();
+  CHECK(storage.write(abc));
+  std::promise<void> mapping;
+  std::promise<void> go_on;
+  home.files.watch->on_map = [&] {
+    mapping.set_value();
+    go_on.get_future().wait();
+  };
+  auto first = std::async(std::launch::async, [&] { return storage.map(3).has_value(); });
+  mapping.get_future().wait();
+  home.files.watch->on_map = [] {};
+  std::atomic<bool> begins{false};
+  auto second = std::async(std::launch::async, [&] {
+    begins = true;
+    return storage.map(2);
+  });
+  while (!begins) std::this_thread::yield();
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // it is waiting by now
+  auto closing = std::async(std::launch::async, [&] { return storage.close().has_value(); });
+  while (storage.size()) std::this_thread::yield();
+  go_on.set_value();
+  CHECK(first.get());
+  CHECK(closing.get());
+  CHECK(second.get().error() == Errc::closed);
 }
 
 TEST_CASE("where address space is short, the mapping is made without headroom") {
@@ -351,7 +440,44 @@ TEST_CASE("a copy is written to its end, however short each write is, unless the
   CHECK(home.dir.names() == std::vector<std::string>{"log.wal", "log.wal.cut-3"});
 }
 
+TEST_CASE("a copy of which more was written than there is, is no copy") {
+  Home home;
+  auto storage = home.open().value();
+  home.files.watch->claims_more = true;
+  CHECK(storage.preserve(3, abc).error() == Errc::short_write);
+  CHECK(home.dir.names() == std::vector<std::string>{"log.wal"});
+}
+
+TEST_CASE("a copy that cannot be read, or not to its end, is taken for another") {
+  for (const int how : {0, 1, 2}) {
+    Home home;
+    auto storage = home.open().value();
+    CHECK(storage.preserve(3, abc));
+    if (how < 2) home.refuse(how == 0 ? "size" : "read");
+    home.files.watch->reads_nothing = how == 2;
+    CHECK(storage.preserve(3, abc));
+    CHECK(home.dir.names() == std::vector<std::string>{"log.wal", "log.wal.cut-3", "log.wal.cut-3.1"});
+  }
+}
+
+TEST_CASE("a copy that is found again and cannot be made durable is no copy") {
+  Home home;
+  auto storage = home.open().value();
+  CHECK(storage.preserve(3, abc));
+  home.refuse("sync all");
+  CHECK(storage.preserve(3, abc).error().system().value() == 5);
+}
+
 #if REWAL_POSIX
+TEST_CASE("where every name of an unfinished copy is taken, that is told") {
+  Home home;
+  auto storage = home.open().value();
+  home.files.watch->error = EEXIST;
+  home.refuse("create copy");
+  CHECK(storage.preserve(3, abc).error().system() == std::errc::file_exists);
+  CHECK(home.calls().size() > 10'000);
+}
+
 TEST_CASE("an interrupted write of a copy is continued, but not for ever") {
   Home home;
   auto storage = home.open().value();

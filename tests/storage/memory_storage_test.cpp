@@ -3,9 +3,12 @@
 // MemoryStorage as a handle: what copies share, what each has of its own, and how long a view lasts.
 
 #include <catch2/catch_test_macros.hpp>
+#include <cstddef>
+#include <cstdint>
 #include <rewal/bytes.hpp>
 #include <rewal/storage/memory_storage.hpp>
 #include <string>
+#include <system_error>
 #include <utility>
 
 namespace {
@@ -78,4 +81,24 @@ TEST_CASE("a saved copy is named after the cut, found again, and never replaced"
   REQUIRE(copies.size() == 4);
   CHECK(as_text(copies[0].bytes) == "first");
   CHECK(as_text(copies[2].bytes) == "third");
+}
+
+TEST_CASE("a handle assigned to itself stays what it is") {
+  MemoryStorage disk;
+  put(disk, "abc");
+  const MemoryStorage& same = disk;
+  CHECK(disk.close());
+  disk = same;
+  CHECK(disk.sync().error() == Errc::closed);
+  CHECK(as_text(disk.bytes()) == "abc");
+}
+
+TEST_CASE("more bytes than there can be addresses are refused before they are looked at") {
+  MemoryStorage disk;
+  put(disk, "abc");
+  const std::byte first{};
+  const auto refused = disk.write(rewal::Bytes(&first, SIZE_MAX / 2));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().system() == std::errc::not_enough_memory);
+  CHECK(as_text(disk.bytes()) == "abc");
 }

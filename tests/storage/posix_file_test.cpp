@@ -6,6 +6,8 @@
 
 #if REWAL_POSIX
 
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,8 +18,10 @@
 #include <rewal/bytes.hpp>
 #include <rewal/storage/posix_file.hpp>
 #include <string>
+#include <support/refused_call.hpp>
 #include <support/temp_dir.hpp>
 #include <system_error>
+#include <vector>
 
 namespace {
 
@@ -96,5 +100,129 @@ TEST_CASE("an object that is assigned over keeps nothing open") {
   struct ::stat status {};
   CHECK(::fstat(first, &status) == -1);
 }
+
+TEST_CASE("a relative path without a directory is made durable in the working directory") {
+  CHECK(PosixFileSystem::sync_directory_of("rewal test: no such file"));
+}
+
+TEST_CASE("a copy of a file whose permissions cannot be told is its owner's alone") {
+  const TempDir dir;
+  const PosixFile unknown;
+  CHECK(PosixFileSystem::create_new(dir.file("copy"), unknown));
+  struct ::stat status {};
+  REQUIRE(::stat(dir.file("copy").c_str(), &status) == 0);
+  CHECK((status.st_mode & 0777) == 0600);
+}
+
+namespace {
+
+/// No file of this process may grow beyond this, while it lives.
+class SizeLimit {
+ public:
+  explicit SizeLimit(::rlim_t bytes) {
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const ::rlimit limit{bytes, before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  SizeLimit(const SizeLimit&) = delete;
+  SizeLimit& operator=(const SizeLimit&) = delete;
+  ~SizeLimit() { ::setrlimit(RLIMIT_FSIZE, &before_); }
+
+ private:
+  ::rlimit before_{};
+};
+
+}  // namespace
+
+TEST_CASE("room beyond the limit on file size is refused before the system raises a signal for it") {
+  const TempDir dir;
+  const auto file = PosixFileSystem::open_or_create(dir.file("file")).value();
+  int beyond = 0;
+  int within = 0;
+  {
+    const SizeLimit limit(4096);
+    beyond = code_of(PosixFileSystem::allocate(file, 0, 4097));
+    within = code_of(PosixFileSystem::allocate(file, 0, 4096));
+  }
+  CHECK(beyond == EFBIG);
+  CHECK((within == 0 || within == EOPNOTSUPP));
+}
+
+TEST_CASE("a write of more than the system takes at once is short") {
+  const TempDir dir;
+  const auto file = PosixFileSystem::open_or_create(dir.file("file")).value();
+  // Memory that is there only when it is touched, and a limit behind which nothing is written.
+  const std::size_t size = rewal::detail::posix::max_transfer_bytes + 4096;
+  void* const zeros = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  REQUIRE(zeros != MAP_FAILED);
+  std::size_t written = 0;
+  {
+    const SizeLimit limit(8192);
+    written = PosixFileSystem::write_at(file, rewal::Bytes(static_cast<const std::byte*>(zeros), size), 0).value_or(0);
+  }
+  ::munmap(zeros, size);
+  CHECK(written == 8192);
+  CHECK(PosixFileSystem::size(file) == std::uint64_t{8192});
+}
+
+#if REWAL_LINUX && !REWAL_TSAN
+
+namespace {
+
+#if defined(SYS_newfstatat)
+constexpr long fstat_call = SYS_newfstatat;
+#else
+constexpr long fstat_call = SYS_fstat;
+#endif
+
+/// What `f` returns where the system refuses this call.
+template <class F>
+auto with(long call, int error, F f) {
+  decltype(f()) result = rewal::Errc::invalid_state;
+  if (!rewal_test::where_refused(call, error, [&] { result = f(); })) SKIP("system calls cannot be filtered here");
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("a file that was opened and cannot be asked what it is, is not used") {
+  const TempDir dir;
+  CHECK(code_of(with(fstat_call, EIO, [&] { return PosixFileSystem::open_or_create(dir.file("file")); })) == EIO);
+}
+
+TEST_CASE("a directory that the file system cannot fsync needs none, one that fails does") {
+  const TempDir dir;
+  const auto synced = [&] { return PosixFileSystem::sync_directory_of(dir.file("file")); };
+  CHECK(with(SYS_fsync, EINVAL, synced));
+  CHECK(code_of(with(SYS_fsync, EIO, synced)) == EIO);
+}
+
+TEST_CASE("an interrupted close has closed") {
+  const TempDir dir;
+  auto file = PosixFileSystem::open_or_create(dir.file("file")).value();
+  const int descriptor = file.descriptor();
+  CHECK(with(SYS_close, EINTR, [&] { return PosixFileSystem::close(file); }));
+  CHECK(file.descriptor() == -1);
+  ::close(descriptor);  // here the system had not even begun
+}
+
+TEST_CASE("where renaming can only replace, a copy gets its name by a second link") {
+  const TempDir dir;
+  for (const int error : {EINVAL, ENOSYS}) {
+    dir.write("from", "new");
+    CHECK(with(SYS_renameat2, error, [&] { return PosixFileSystem::rename_new(dir.file("from"), dir.file("to")); }));
+    CHECK(dir.names() == std::vector<std::string>{"to"});
+    CHECK(PosixFileSystem::remove(dir.file("to")));
+  }
+}
+
+TEST_CASE("a limit on file size that cannot be told is none") {
+  const TempDir dir;
+  const auto file = PosixFileSystem::open_or_create(dir.file("file")).value();
+  const int code = code_of(with(SYS_prlimit64, EPERM, [&] { return PosixFileSystem::allocate(file, 0, 4096); }));
+  CHECK((code == 0 || code == EOPNOTSUPP));
+}
+
+#endif  // REWAL_LINUX && !REWAL_TSAN
 
 #endif  // REWAL_POSIX

@@ -131,3 +131,10 @@ TEST_CASE("a full LSN follows from any LSN behind it by no more than the ring ho
     }
   }
 }
+
+TEST_CASE("a ring too large for one word is told, whatever its smallest record") {
+  CHECK_FALSE(ClaimLayout(std::uint64_t{1} << 59, 1, smallest_record).fits());  // the place alone takes all bits
+  CHECK_FALSE(ClaimLayout(std::uint64_t{1} << 40, 1, smallest_record).fits());  // no room for the records
+  CHECK_FALSE(ClaimLayout(std::uint64_t{1} << 40, 1, smallest_record).counts_frames());
+  CHECK(ClaimLayout(std::uint64_t{1} << 30, 1, smallest_record).fits());
+}

@@ -42,6 +42,13 @@ TEST_CASE("a deadline that has passed does not sleep") {
   CHECK(place.sleepers() == 0);
 }
 
+TEST_CASE("a deadline before the clock began does not sleep") {
+  EventCount<> place;
+  const auto key = place.prepare();
+  place.sleep(key, std::chrono::steady_clock::time_point(-std::chrono::hours(1)));
+  CHECK(place.sleepers() == 0);
+}
+
 TEST_CASE("a notification touches nothing of a waiter that has gone") {
   EventCount<> place;
   const auto waits_in_vain = [&] { place.sleep(place.prepare(), in(-1s)); };
