@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // How long does one append take its caller? In bursts into a queue with room (P2), beside one copy-and-checksum of the
-// same frame; and as percentiles, each call recorded, of `append` and of `append_durable`.
+// same frame; and as percentiles, each call recorded, of `append`, of `append` and `flush`, and of `append_durable`.
 //
 // A burst is timed as a whole and holds nothing but appends; what it left in the queue is written before the next one,
 // outside the timed part. The writer thread naps meanwhile: no burst fills half of the queue. "After idle", it has
@@ -175,7 +175,7 @@ void ask_for_percentiles(unsigned threads) {
        .what = "append_durable of 128 B" + by + "leader group commit with plain calls",
        .unit = "ns"},
       [threads](Notes& notes) -> std::vector<Side> {
-        const std::uint64_t calls = setting().count(threads == 1 ? 2000 : 10000);
+        const std::uint64_t calls = setting().count(threads == 1 ? 1000 : 5000);
         return {{"rewal",
                  [=, &notes] {
                    auto log = fresh_log("log");
@@ -194,9 +194,35 @@ void ask_for_percentiles(unsigned threads) {
       });
 }
 
+void ask_for_flush_percentiles() {
+  ask({.row = "latency/flush/threads:1",
+       .what = "append of 128 B and flush by 1 thread, each pair recorded, the clock's reading included; `write` of "
+               "the frame",
+       .unit = "ns"},
+      [](Notes& notes) -> std::vector<Side> {
+        const std::uint64_t calls = setting().count(50000);
+        return {{"rewal",
+                 [=, &notes] {
+                   auto log = fresh_log("log");
+                   const double median = record(calls, notes.latencies("rewal"), [&] {
+                     must(log->append(payload));
+                     must(log->flush());
+                   });
+                   log.must_hold(calls);
+                   return median;
+                 }},
+                {"raw", [=, &notes] {
+                   RawFile file("raw");
+                   const std::string frame(frame_bytes, 'r');
+                   return record(calls, notes.latencies("raw"), [&] { file.write(frame.data(), frame.size()); });
+                 }}};
+      });
+}
+
 }  // namespace
 
 void bench::questions() {
   ask_for_bursts();
+  ask_for_flush_percentiles();
   for (const unsigned threads : {1u, 8u}) ask_for_percentiles(threads);
 }

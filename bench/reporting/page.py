@@ -57,7 +57,8 @@ def all_sides(rows, key):
     """A column for each row's number, a line for each side."""
     names = [side.name for side in max(rows, key=lambda row: len(row.sides)).sides]
     cell = {(side.name, row.name): side for row in rows for side in row.sides}
-    lines = [[plots.NAMES.get(name, name), *(two_figures(cell.get((name, row.name))) for row in rows)] for name in names]
+    lines = [[plots.NAMES.get(name, name), *(two_figures(cell.get((name, row.name))) for row in rows)]
+             for name in names]
     return table([f"{key}, {rows[0].unit}: median (best)", *(str(row.number(key)) for row in rows)], lines)
 
 

@@ -57,6 +57,7 @@ def draw(measured, out):
         print("gnuplot is not installed: the report has no plots")
         return {}
     ticks = ", ".join(f'"{name}" {i}' for i, name in enumerate(PERCENTILES))
+    calls = percentiles(measured.of("latency/append") + measured.of("latency/durable"))
     sizes = ", ".join(f'"{2 ** i if i < 10 else f"{2 ** (i - 10)} Ki"}" {2 ** i}' for i in range(4, 21, 2))
     threads = ["set xlabel 'threads'", "set logscale x 2", "set logscale y"]
     wanted = {
@@ -64,7 +65,7 @@ def draw(measured, out):
                    [*threads, "set ylabel 'ns an append'"]),
         "commits": ("durable append of 128 bytes", by_number(measured.of("peers/durable"), "threads"),
                     [*threads, "set ylabel 'commits a second'"]),
-        "latency": ("time that one call takes", percentiles(measured.of("latency")),
+        "latency": ("time that one call takes", calls,
                     ["set logscale y", "set ylabel 'ns'", f"set xtics ({ticks})", "set xrange [-0.2:4.2]",
                      "set format y '10^{%L}'"]),
         "crc": ("CRC-32C", kernels(measured),
