@@ -110,7 +110,7 @@ struct Options {
   Backpressure backpressure = Backpressure::block;
   Recovery recovery = Recovery::repair;
   std::uint64_t queue_capacity = 4096;
-  std::uint64_t queue_bytes = 512 * 1024;
+  std::uint64_t queue_bytes = 2112 * 1024;
   std::uint64_t buffer_capacity = 64 * 1024;
   std::uint64_t max_frame_bytes = std::uint64_t{1} << 30;
   std::uint64_t preallocate_bytes = 4 * 1024 * 1024;

@@ -101,12 +101,41 @@ std::vector<std::size_t> lengths_around_thresholds() {
   return lengths;
 }
 
+/// The same for a copy that begins with a prefix of 30 bytes in registers.
+bool copies_exactly_behind_prefix(const Crc32cPrefix& prefix, const std::byte* from, std::size_t size) {
+  std::vector<std::byte> wanted(Crc32cPrefix::bytes + size);
+  prefix.store(wanted.data());
+  std::copy(from, from + size, wanted.begin() + Crc32cPrefix::bytes);
+  constexpr std::size_t margin = 80;
+  constexpr std::byte mark{0xa5};
+  std::vector<std::byte> place(margin + wanted.size() + margin, mark);
+  const std::uint32_t crc = crc32c_prefixed_copy(prefix, place.data() + margin, from, size);
+  if (crc != crc_bit_by_bit(wanted.data(), wanted.size())) return false;
+  std::vector<std::byte> whole(place.size(), mark);
+  std::copy(wanted.begin(), wanted.end(), whole.begin() + margin);
+  return place == whole;
+}
+
 TEST_CASE("CRC-32C has the check value of the standard", "[crc32c]") {
   const EachKernel kernel;
   INFO(kernel.name());
   const std::string_view text = "123456789";
   REQUIRE(crc_bit_by_bit(text) == 0xe3069283);
   REQUIRE(crc32c(0, reinterpret_cast<const std::byte*>(text.data()), text.size()) == 0xe3069283);
+}
+
+TEST_CASE("CRC-32C of a prefix in registers and a copy is that of the bytes in a row", "[crc32c]") {
+  const EachKernel kernel;
+  INFO(kernel.name());
+  const std::vector<std::byte> bytes = noise(5000);
+  const Crc32cPrefix prefix{0x0123456789abcdef, 0xfedcba9876543210, 0xa5a55a5a00ff11ee, 0x0000c0ffee123456};
+  for (std::size_t size = 0; size <= 700; ++size) {
+    INFO(size << " bytes");
+    REQUIRE(copies_exactly_behind_prefix(prefix, bytes.data() + size % 9, size));
+  }
+  for (const std::size_t size : {1023u, 1024u, 1281u, 4096u, 4130u, 4900u}) {
+    REQUIRE(copies_exactly_behind_prefix(prefix, bytes.data() + 1, size));
+  }
 }
 
 TEST_CASE("CRC-32C has the values of RFC 3720", "[crc32c]") {

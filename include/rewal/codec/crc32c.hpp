@@ -30,12 +30,15 @@ namespace rewal::detail {
 struct Crc32cKernel {
   /// `to` is ignored where a kernel only reads.
   using Pass = std::uint32_t (*)(std::uint32_t crc, std::byte* to, const std::byte* from, std::size_t size) noexcept;
+  using PrefixedCopy = std::uint32_t (*)(const Crc32cPrefix& prefix, std::byte* to, const std::byte* from,
+                                         std::size_t size) noexcept;
   using Shift = std::uint32_t (*)(std::uint32_t state, std::uint64_t bytes) noexcept;
 
   const char* name;
   bool (*supported)() noexcept;
   Pass crc;
   Pass copy;
+  PrefixedCopy prefixed_copy;
   Shift shift;
 };
 
@@ -43,24 +46,24 @@ struct Crc32cKernel {
 inline std::span<const Crc32cKernel> crc32c_kernels() noexcept {
   static constexpr Crc32cKernel kernels[] = {
       {"portable", []() noexcept { return true; }, crc32c_portable<false>, crc32c_portable<true>,
-       crc32c_shift_portable},
+       crc32c_prefixed_copy_in_memory<crc32c_portable<true>>, crc32c_shift_portable},
 #if REWAL_X86_64
       {"sse42", []() noexcept { return x86_features().sse42; }, crc32c_one_stream<false>, crc32c_one_stream<true>,
-       crc32c_shift_portable},
+       crc32c_prefixed_copy_in_memory<crc32c_one_stream<true>>, crc32c_shift_portable},
       {"pclmul", []() noexcept { return x86_features().pclmul; }, crc32c_three_streams<false>,
-       crc32c_three_streams<true>, crc32c_shift_fold},
+       crc32c_three_streams<true>, crc32c_three_streams_prefixed, crc32c_shift_fold},
 #endif
 #if REWAL_CRC_WIDE
       {"avx2", []() noexcept { return x86_features().avx2; }, crc32c_avx2<false>, crc32c_avx2<true>,
-       crc32c_shift_fold},
+       crc32c_avx2_prefixed, crc32c_shift_fold},
       {"avx512", []() noexcept { return x86_features().avx512; }, crc32c_avx512<false>, crc32c_avx512<true>,
-       crc32c_shift_fold},
+       crc32c_avx512_prefixed, crc32c_shift_fold},
 #endif
 #if REWAL_ARM64
       {"crc", []() noexcept { return arm64_features().crc; }, crc32c_one_stream<false>, crc32c_one_stream<true>,
-       crc32c_shift_portable},
+       crc32c_prefixed_copy_in_memory<crc32c_one_stream<true>>, crc32c_shift_portable},
       {"pmull", []() noexcept { return arm64_features().pmull; }, crc32c_three_streams<false>,
-       crc32c_three_streams<true>, crc32c_shift_fold},
+       crc32c_three_streams<true>, crc32c_three_streams_prefixed, crc32c_shift_fold},
 #endif
   };
   return kernels;
@@ -70,6 +73,8 @@ inline std::uint32_t crc32c_first_crc(std::uint32_t crc, std::byte* to, const st
                                       std::size_t size) noexcept;
 inline std::uint32_t crc32c_first_copy(std::uint32_t crc, std::byte* to, const std::byte* from,
                                        std::size_t size) noexcept;
+inline std::uint32_t crc32c_first_prefixed_copy(const Crc32cPrefix& prefix, std::byte* to, const std::byte* from,
+                                                std::size_t size) noexcept;
 inline std::uint32_t crc32c_first_shift(std::uint32_t state, std::uint64_t bytes) noexcept;
 
 /// The functions of the chosen kernel. They begin as functions that choose and then forward, so no initialisation
@@ -77,6 +82,7 @@ inline std::uint32_t crc32c_first_shift(std::uint32_t state, std::uint64_t bytes
 struct alignas(cache_line_bytes) Crc32cSlots {
   std::atomic<Crc32cKernel::Pass> crc{crc32c_first_crc};
   std::atomic<Crc32cKernel::Pass> copy{crc32c_first_copy};
+  std::atomic<Crc32cKernel::PrefixedCopy> prefixed_copy{crc32c_first_prefixed_copy};
   std::atomic<Crc32cKernel::Shift> shift{crc32c_first_shift};
   std::atomic<const Crc32cKernel*> active{nullptr};
 };
@@ -86,6 +92,7 @@ inline constinit Crc32cSlots crc32c_slots{};
 inline const Crc32cKernel& crc32c_install(const Crc32cKernel& kernel) noexcept {
   crc32c_slots.crc.store(kernel.crc, std::memory_order_relaxed);
   crc32c_slots.copy.store(kernel.copy, std::memory_order_relaxed);
+  crc32c_slots.prefixed_copy.store(kernel.prefixed_copy, std::memory_order_relaxed);
   crc32c_slots.shift.store(kernel.shift, std::memory_order_relaxed);
   crc32c_slots.active.store(&kernel, std::memory_order_relaxed);
   return kernel;
@@ -109,6 +116,11 @@ inline std::uint32_t crc32c_first_copy(std::uint32_t crc, std::byte* to, const s
   return crc32c_choose().copy(crc, to, from, size);
 }
 
+inline std::uint32_t crc32c_first_prefixed_copy(const Crc32cPrefix& prefix, std::byte* to, const std::byte* from,
+                                                std::size_t size) noexcept {
+  return crc32c_choose().prefixed_copy(prefix, to, from, size);
+}
+
 inline std::uint32_t crc32c_first_shift(std::uint32_t state, std::uint64_t bytes) noexcept {
   return crc32c_choose().shift(state, bytes);
 }
@@ -122,6 +134,12 @@ inline std::uint32_t crc32c_first_shift(std::uint32_t state, std::uint64_t bytes
 [[nodiscard]] inline std::uint32_t crc32c_copy(std::uint32_t crc, std::byte* to, const std::byte* from,
                                                std::size_t size) noexcept {
   return crc32c_slots.copy.load(std::memory_order_relaxed)(crc, to, from, size);
+}
+
+/// `prefix` and then [from, from + size), all copied to `to`, from checksum 0.
+[[nodiscard]] inline std::uint32_t crc32c_prefixed_copy(const Crc32cPrefix& prefix, std::byte* to,
+                                                        const std::byte* from, std::size_t size) noexcept {
+  return crc32c_slots.prefixed_copy.load(std::memory_order_relaxed)(prefix, to, from, size);
 }
 
 /// The checksum of a + b from the checksum of a, that of b, and b's length. O(log length).

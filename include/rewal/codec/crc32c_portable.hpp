@@ -82,6 +82,30 @@ std::uint32_t crc32c_portable(std::uint32_t crc, std::byte* to, const std::byte*
   return ~state;
 }
 
+/// The 30 bytes that a frame of one record has before its content: three words, and six bytes of a fourth. A kernel that
+/// gets them in registers need not read back what has just been stored.
+struct Crc32cPrefix {
+  static constexpr std::size_t bytes = 30;
+  std::uint64_t first, second, third, six;
+
+  void store(std::byte* to) const noexcept {
+    store_le(to, first);
+    store_le(to + 8, second);
+    store_le(to + 16, third);
+    store_le(to + 24, static_cast<std::uint32_t>(six));
+    store_le(to + 28, static_cast<std::uint16_t>(six >> 32));
+  }
+};
+
+/// `prefix`, then [from, from + size), copied to `to`, with a kernel's `copy` pass.
+template <std::uint32_t (*copy)(std::uint32_t, std::byte*, const std::byte*, std::size_t) noexcept>
+std::uint32_t crc32c_prefixed_copy_in_memory(const Crc32cPrefix& prefix, std::byte* to, const std::byte* from,
+                                             std::size_t size) noexcept {
+  std::byte stored[Crc32cPrefix::bytes];
+  prefix.store(stored);
+  return copy(copy(0, to, stored, sizeof stored), to + sizeof stored, from, size);
+}
+
 }  // namespace rewal::detail
 
 #endif  // REWAL_CODEC_CRC32C_PORTABLE_HPP

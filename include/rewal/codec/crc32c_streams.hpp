@@ -145,9 +145,24 @@ REWAL_CRC_FOLD std::uint32_t crc32c_by_length(std::uint32_t crc, std::byte* to, 
   return ~static_cast<std::uint32_t>(state);
 }
 
+/// The checksum of the prefix takes four steps; those of what follows do not wait for them.
+template <Crc32cBlock block, std::size_t block_from>
+REWAL_CRC_FOLD std::uint32_t crc32c_prefixed_copy_by_length(const Crc32cPrefix& prefix, std::byte* to,
+                                                            const std::byte* from, std::size_t size) noexcept {
+  prefix.store(to);
+  std::uint64_t state = crc32c_step(0xffffffff, prefix.first);
+  state = crc32c_step(state, prefix.second);
+  state = crc32c_step(state, prefix.third);
+  state = crc32c_step(0, (prefix.six ^ state) << 16);
+  return crc32c_by_length<true, block, block_from>(~static_cast<std::uint32_t>(state), to + Crc32cPrefix::bytes, from,
+                                                   size);
+}
+
 template <bool Copy>
 inline constexpr auto crc32c_three_streams =
     crc32c_by_length<Copy, crc32c_block_streams<Copy>, Crc32cFolds::max_words + 1>;
+inline constexpr auto crc32c_three_streams_prefixed =
+    crc32c_prefixed_copy_by_length<crc32c_block_streams<true>, Crc32cFolds::max_words + 1>;
 
 /// `state` after `bytes` zero bytes.
 REWAL_CRC_FOLD inline std::uint32_t crc32c_shift_fold(std::uint32_t state, std::uint64_t bytes) noexcept {

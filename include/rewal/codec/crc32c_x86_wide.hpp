@@ -150,6 +150,11 @@ inline constexpr auto crc32c_avx2 = crc32c_by_length<Copy, crc32c_block_avx2<Cop
 template <bool Copy>
 inline constexpr auto crc32c_avx512 = crc32c_by_length<Copy, crc32c_block_avx512<Copy>, crc32c_avx512_from<Copy>>;
 
+inline constexpr auto crc32c_avx2_prefixed =
+    crc32c_prefixed_copy_by_length<crc32c_block_avx2<true>, crc32c_avx2_from<true>>;
+inline constexpr auto crc32c_avx512_prefixed =
+    crc32c_prefixed_copy_by_length<crc32c_block_avx512<true>, crc32c_avx512_from<true>>;
+
 }  // namespace rewal::detail
 
 #undef REWAL_CRC_AVX2

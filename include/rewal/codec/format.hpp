@@ -109,12 +109,24 @@ struct Header {
           load_le<std::uint64_t>(frame + first_lsn_at), load_le<std::uint32_t>(frame + size_at)};
 }
 
+/// A header's 24 bytes as three little-endian words.
+struct HeaderWords {
+  std::uint64_t first, second, third;
+};
+
+[[nodiscard]] inline HeaderWords header_words(const Header& header) noexcept {
+  static_assert(magic_at == 0 && version_at == 4 && flags_at == 6 && count_at == 8 && first_lsn_at == 12 && size_at == 20);
+  return {std::uint64_t{header.magic} | std::uint64_t{header.version} << 32 | std::uint64_t{header.flags} << 48,
+          std::uint64_t{header.count} | header.first_lsn << 32,
+          header.first_lsn >> 32 | std::uint64_t{header.size} << 32};
+}
+
 /// In whole words: what follows reads them back in words, and a load that spans two stores waits for both.
 inline void store_header(std::byte* frame, const Header& header) noexcept {
-  static_assert(magic_at == 0 && version_at == 4 && flags_at == 6 && count_at == 8 && first_lsn_at == 12 && size_at == 20);
-  store_le(frame, std::uint64_t{header.magic} | std::uint64_t{header.version} << 32 | std::uint64_t{header.flags} << 48);
-  store_le(frame + 8, std::uint64_t{header.count} | header.first_lsn << 32);
-  store_le(frame + 16, header.first_lsn >> 32 | std::uint64_t{header.size} << 32);
+  const HeaderWords words = header_words(header);
+  store_le(frame, words.first);
+  store_le(frame + 8, words.second);
+  store_le(frame + 16, words.third);
 }
 
 /// What stands at some place in the file, by the rules above.

@@ -16,7 +16,9 @@
 #include <rewal/bytes.hpp>
 #include <rewal/codec/crc32c.hpp>
 #include <rewal/codec/format.hpp>
+#include <rewal/codec/little_endian.hpp>
 #include <rewal/codec/records.hpp>
+#include <rewal/platform.hpp>
 
 namespace rewal::detail {
 
@@ -25,6 +27,17 @@ struct NoProgress {
   static constexpr std::size_t every_bytes = SIZE_MAX;
   void operator()(std::size_t) const noexcept {}
 };
+
+/// The frame of one event, of header.size bytes, to `room`: the short way for room in one piece.
+REWAL_INLINE void encode_record_frame(std::byte* room, const format::Header& header, Bytes payload, Bytes meta) noexcept {
+  const format::HeaderWords words = format::header_words(header);
+  const Crc32cPrefix prefix{words.first, words.second, words.third, record_header_word(payload, meta)};
+  const Bytes begin = meta.empty() ? payload : meta;
+  std::byte* const after_begin = room + Crc32cPrefix::bytes + begin.size();
+  std::uint32_t crc = crc32c_prefixed_copy(prefix, room, begin.data(), begin.size());
+  if (!meta.empty()) crc = crc32c_copy(crc, after_begin, payload.data(), payload.size());
+  store_le(room + header.size - format::trailer_bytes, crc);
+}
 
 template <class Progress = NoProgress>
 class FrameSink {

@@ -4,7 +4,7 @@
 // shutdown asks for it.
 // One thread; it works with the pen in hand and sleeps without. Threads that wait for an LSN help themselves.
 //
-// WHEN IT WRITES. At once, where a whole buffer is published or somebody waits for room. Else what was already there at
+// WHEN IT WRITES. At once, where two buffers are published, the queue is half full, or somebody waits for room. Else what was already there at
 // its last look, so that an event waits two looks at most, about a millisecond, and small appends gather into large
 // writes. An event younger than that is left alone: whoever appended it may be about to flush it himself.
 //
@@ -30,7 +30,10 @@ template <class Core>
 class Background {
  public:
   explicit Background(Core& core) noexcept
-      : core_(core), mode_(core.options.sync_mode.kind()), look_every_(core.look_period()) {}
+      : core_(core),
+        mode_(core.options.sync_mode.kind()),
+        look_every_(core.look_period()),
+        enough_((std::min)(2 * core.options.buffer_capacity, core.ring.capacity_bytes() / 2)) {}
 
   /// The thread's whole life.
   void run() {
@@ -49,7 +52,9 @@ class Background {
   using Step = typename Core::LogWriter::Step;
 
   static constexpr unsigned quiet_looks_before_sleep = 20;
-  static constexpr unsigned spins_for_a_buffer = 80;
+  // Each look takes the cache line that all claims are made in, so looks are few.
+  static constexpr unsigned looks_for_enough = 20;
+  static constexpr unsigned pauses_between_looks = 64;
 
   [[nodiscard]] bool ending() const noexcept {
     return core_.state.load(std::memory_order_acquire) != State::running;
@@ -69,15 +74,15 @@ class Background {
       if (++quiet_looks_ > quiet_looks_before_sleep && core_.room.sleepers() == 0) return sleep();
     } else {
       quiet_looks_ = 0;
-      if (comes_a_buffer() && !core_.pen.is_taken()) return;  // else whoever has the pen is at it
+      if (comes_enough() && !core_.pen.is_taken()) return;  // else whoever has the pen is at it
     }
     nap();
   }
 
   /// Whether to write at once.
   [[nodiscard]] bool is_pressing() const noexcept {
-    return !core_.writer.failed() &&
-           (core_.ring.bytes_in_flight() >= core_.options.buffer_capacity || core_.room.sleepers() != 0);
+    return !core_.writer.failed() && (core_.ring.bytes_in_flight() >= enough_ || !core_.ring.half_empty() ||
+                                      core_.room.sleepers() != 0);
   }
 
   void nap() {
@@ -120,7 +125,7 @@ class Background {
     }
     const Lsn before = core_.writer.last_lsn();
     write(seen);
-    if (due || wants_sync()) core_.sync();
+    if (due ? core_.write_published() : wants_sync()) core_.sync();
     core_.put_pen_down();
     if (core_.writer.last_lsn() == before) Threads::yield();  // a producer is between claim and publish
   }
@@ -144,12 +149,12 @@ class Background {
     } while (core_.writer.last_lsn() < target);
   }
 
-  /// Whether enough for a whole write is there, or comes within a few microseconds.
-  [[nodiscard]] bool comes_a_buffer() {
-    for (unsigned i = 0; i < spins_for_a_buffer; ++i) {
+  /// Whether there is, or within a few microseconds will be, a reason to write at once.
+  [[nodiscard]] bool comes_enough() {
+    for (unsigned look = 0; look < looks_for_enough; ++look) {
       if (is_pressing()) return true;
       if (core_.ring.empty() || ending() || core_.writer.failed()) return false;
-      for (unsigned j = 0; j < 16; ++j) Threads::pause();
+      for (unsigned i = 0; i < pauses_between_looks; ++i) Threads::pause();
     }
     return false;
   }
@@ -163,6 +168,7 @@ class Background {
   Core& core_;
   const SyncMode::Kind mode_;
   const std::chrono::nanoseconds look_every_;
+  const std::uint64_t enough_;  // bytes in flight that are written at once: a write, and as much to cut it well in
   unsigned quiet_looks_ = 0;
 };
 

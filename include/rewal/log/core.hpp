@@ -131,7 +131,8 @@ struct Core {
   [[nodiscard]] std::optional<Error> out_of_service(State least) const noexcept {
     const State now = state.load(std::memory_order_acquire);
     if (REWAL_UNLIKELY(writer.failed())) return writer.error();
-    if (REWAL_UNLIKELY(now >= least)) return Error(now == State::closed ? Errc::closed : Errc::draining);
+    if (REWAL_UNLIKELY(now == State::closed || writer.abandoned())) return Error(Errc::closed);
+    if (REWAL_UNLIKELY(now >= least)) return Error(Errc::draining);
     return std::nullopt;
   }
 
@@ -153,11 +154,19 @@ struct Core {
 
   /// One step of writing, by the pen's holder, who lets those in who wait for room, and keeps the interval.
   typename LogWriter::Step write_some() {
-    const auto step = writer.write_some();
-    if (step != LogWriter::Step::wrote) return step;
-    if (ring.half_empty()) room.notify_all();
-    if (times_tail() && sync_due() <= Threads::now()) sync();
+    const auto step = write_next();
+    if (step == LogWriter::Step::wrote && sync_due() <= Threads::now() && write_published()) sync();
     return step;
+  }
+
+  /// What is published by now joins the fsync that comes next. False after an error or a close.
+  bool write_published() {
+    const Lsn assigned = ring.last_assigned_lsn();
+    while (writer.last_lsn() < assigned) {
+      const auto step = write_next();
+      if (step != LogWriter::Step::wrote) return step == LogWriter::Step::nothing;
+    }
+    return true;
   }
 
   [[nodiscard]] bool times_tail() const noexcept { return options.sync_mode.kind() == SyncMode::Kind::interval; }
@@ -179,9 +188,22 @@ struct Core {
   /// One fsync, by the pen's holder, who tells those who wait for it: `group` of them, as far as is known.
   bool sync(std::uint32_t group = 0) {
     const bool synced = writer.sync();
+    let_in();  // it may have written, too
     sync_regulars = group + sync_arrivals.load(std::memory_order_relaxed);
     durable.notify_all();
     return synced;
+  }
+
+ private:
+  typename LogWriter::Step write_next() {
+    const auto step = writer.write_some();
+    if (step == LogWriter::Step::wrote) let_in();
+    return step;
+  }
+
+  /// Those who wait for room, once half of it is there.
+  void let_in() {
+    if (ring.half_empty()) room.notify_all();
   }
 };
 

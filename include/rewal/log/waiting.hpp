@@ -8,6 +8,8 @@
 // closed loop, a moment later; so the next leader first waits a few microseconds for as many as came for the last fsync
 // or during it. A waiter joins no fsync that began before its bytes were written: durable_lsn says only what was covered.
 //
+// A flush waits for an fsync in progress, since writes and fsyncs do not overlap, and makes none for others.
+//
 // LIVENESS. A waiter sleeps only after it has announced itself and then seen the pen taken; the pen's holder announces
 // after putting it down. A published frame before the target that is still missing belongs to a producer between claim
 // and publish: the holder yields to it.
@@ -70,9 +72,7 @@ class Waiting {
   [[nodiscard]] Result<void> until_written(Lsn target) {
     return until(
         core_.written, [&] { return core_.writer.last_lsn() >= target && !core_.writer.failed(); },
-        [&] {
-          if (write_up_to(target)) serve_sync_requests();
-        });
+        [&] { write_up_to(target); });
   }
 
   [[nodiscard]] Result<void> until_durable(Lsn target) {
@@ -83,7 +83,7 @@ class Waiting {
         [&] {
           gather();
           const std::uint32_t group = core_.sync_arrivals.exchange(0, std::memory_order_relaxed);
-          if (write_up_to(target) && write_published()) core_.sync(group);
+          if (write_up_to(target) && core_.write_published()) core_.sync(group);
         });
   }
 
@@ -129,22 +129,6 @@ class Waiting {
       }
     }
     return true;
-  }
-
-  /// What is published by now joins the fsync that comes next.
-  bool write_published() {
-    const Lsn assigned = core_.ring.last_assigned_lsn();
-    while (core_.writer.last_lsn() < assigned) {
-      const Step step = core_.write_some();
-      if (step != Step::wrote) return step == Step::nothing;
-    }
-    return true;
-  }
-
-  /// Nobody who wants an fsync is kept waiting by those who keep taking the pen to write.
-  void serve_sync_requests() {
-    const Lsn wanted = core_.sync_wanted.load(std::memory_order_seq_cst);
-    if (wanted > core_.writer.durable_lsn() && wanted <= core_.writer.last_lsn()) core_.sync();
   }
 
   /// Waits a moment for those who came for the last fsync, as long as they keep coming.

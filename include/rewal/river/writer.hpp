@@ -2,16 +2,19 @@
 //
 // Writer: takes published frames from the ring to the storage, and fsyncs them; the one place that changes the file
 // after recovery. Its working members are called by whoever holds the pen, its observers by anybody.
-// When to write, when to sync and who waits for it is left to the log.
+// When to write, when to sync and who waits for it is left to the log; how bytes get into the storage to its end.
 //
 // INVARIANTS (of the pen's holder)
 //   W1  file_end is the end of the last whole frame that the storage has taken. It, written_end, last_lsn and the
 //       counters advance after success only, in that order, so that a reader that sees the LSN can read the event.
 //   W2  synced_end <= file_end; durable_lsn is at most the last LSN of the frames below synced_end, and is it after sync().
 //   W3  The first error is final: after it nothing is written, synced or consumed any more.
-//   W4  Bit 1 is set on the first frame of a write if and only if synced_end == file_end > 0: everything before it has
-//       been fsynced, in this build() or since.
+//   W4  Bit 1 is set on the first frame of a write if and only if synced_end == file_end > 0 and nothing of the frame is
+//       stored: everything before it has been fsynced, in this build() or since.
 //   W5  on_append, after_append and after_write have run for an event before its LSN shows in last_lsn.
+//   W6  A write may end inside a frame. What is stored of it, `begun`, is less than the frame, which is published and
+//       stays in the ring. No fsync covers a begun frame: sync() writes the rest first, so the first frame written after
+//       an fsync begins where that fsync ended, and W4 marks it. A close cuts a begun frame off.
 //
 // EDGES
 //   F1  failure: the error is stored, then failed.store(release); partner: failed.load(acquire) before error().
@@ -25,12 +28,11 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <span>
 #include <utility>
-#include <vector>
 
 #include <rewal/bytes.hpp>
 #include <rewal/codec/compressor.hpp>
@@ -40,33 +42,15 @@
 #include <rewal/codec/records.hpp>
 #include <rewal/error.hpp>
 #include <rewal/lsn.hpp>
-#include <rewal/platform.hpp>
 #include <rewal/result.hpp>
 #include <rewal/river/frame_witness.hpp>
 #include <rewal/river/read_side.hpp>
-#include <rewal/river/storage_call.hpp>
-#include <rewal/storage/storage.hpp>
+#include <rewal/river/storage_end.hpp>
+#include <rewal/river/writer_counts.hpp>
 #include <rewal/sync/ring.hpp>
 #include <rewal/sync/threads.hpp>
 
 namespace rewal::detail {
-
-/// What a log counts. Each is stored by the pen's holder and read by anybody.
-template <class Threads>
-struct WriterCounts {
-  template <class T>
-  using Atomic = typename Threads::template Atomic<T>;
-
-  Atomic<std::uint64_t> events_written{0};
-  Atomic<std::uint64_t> batches_written{0};
-  Atomic<std::uint64_t> bytes_written{0};
-  Atomic<std::uint64_t> bytes_synced{0};
-  Atomic<std::uint64_t> sync_count{0};
-
-  static void add(Atomic<std::uint64_t>& counter, std::uint64_t n) noexcept {
-    counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);  // one writer: no swap needed
-  }
-};
 
 template <class S, class C, class I, class H, class Queue, class Threads = NativeThreads>
 class Writer {
@@ -82,11 +66,13 @@ class Writer {
       : side_(side),
         ring_(ring),
         hooks_(hooks),
-        settings_(settings),
+        times_tail_(settings.times_tail),
         witness_(std::move(indexer), &side),
+        joint_bytes_(static_cast<std::size_t>((std::min)(settings.buffer_capacity, most_joined_bytes))),
+        joint_(new std::byte[joint_bytes_]),
+        end_(side, end, settings.buffer_capacity, settings.preallocate_bytes),
         file_end_(end),
-        synced_end_(end),
-        allocated_end_(end) {
+        synced_end_(end) {
     durable_lsn_.store(last_lsn, std::memory_order_relaxed);
     last_scan_ = Threads::now();
   }
@@ -95,12 +81,14 @@ class Writer {
 
   // ---- by the pen's holder ---------------------------------------------------------------------------------------
 
-  /// Writes the next published frames, one write of at most buffer_capacity; `nothing` where none is published;
+  /// Writes what is published next, one write of at most buffer_capacity; `nothing` where nothing is published;
   /// `stopped` after an error or abandon().
   Step write_some() {
     if (is_stopped()) return Step::stopped;
-    const typename Threads::Time scan = settings_.times_tail ? Threads::now() : typename Threads::Time{};
-    if (const auto run = ring_.gather(settings_.buffer_capacity); run.frames != 0) {
+    const typename Threads::Time scan = times_tail_ ? Threads::now() : typename Threads::Time{};
+    const std::uint64_t good_end = end_.good_end();
+    if (const auto run = ring_.gather(begun() + end_.most_bytes(), good_end != 0 ? good_end - file_end_ : 0);
+        run.bytes.size() != 0) {
       if (!write_run(run)) return Step::stopped;
       if (!run.is_cut) last_scan_ = scan;  // else what is left was published before
       return Step::wrote;
@@ -113,12 +101,12 @@ class Writer {
 
   /// Fsyncs everything written. Nothing to do is success; false after an error or abandon().
   bool sync() {
-    if (is_stopped()) return false;
+    if (is_stopped() || !finish_begun_frame()) return false;
     if (synced_end_ == file_end_) return true;
     const Lsn covered = last_lsn();
     hooks_.before_sync();
     const auto begin = H::times_syncs ? Threads::now() : typename Threads::Time{};
-    if (const Result<void> done = call([&] { return side_.storage.sync(); }); !done) return fail(done.error());
+    if (!succeeded(end_.sync())) return false;
     Counts::add(counts_.bytes_synced, file_end_ - synced_end_);
     Counts::add(counts_.sync_count, 1);
     synced_end_ = file_end_;
@@ -128,20 +116,20 @@ class Writer {
     return true;
   }
 
-  /// Closes the storage and tells the readers before. What a stopped write left of a frame is cut first.
+  /// Closes the storage and tells the readers before. What is stored of a frame is cut first.
   Result<void> close() {
     Result<void> cut;
-    if (half_written_ && !failed()) cut = call([&] { return side_.storage.truncate(file_end_); });
+    if (begun() != 0 && !failed()) cut = end_.truncate(file_end_);
     side_.closed.store(true, std::memory_order_release);
-    const Result<void> closed = call([&] { return side_.storage.close(); });
+    const Result<void> closed = end_.close();
     return cut ? closed : cut;
   }
 
   // ---- by anybody ------------------------------------------------------------------------------------------------
 
   /// Stops the writing: what is being written now is the last thing that is.
-  void abandon() noexcept { abandoned_.store(true, std::memory_order_release); }
-  [[nodiscard]] bool abandoned() const noexcept { return abandoned_.load(std::memory_order_acquire); }
+  void abandon() noexcept { end_.abandon(); }
+  [[nodiscard]] bool abandoned() const noexcept { return end_.abandoned(); }
 
   [[nodiscard]] bool failed() const noexcept { return failed_.load(std::memory_order_acquire); }  // F1
   /// The first error. Requires failed().
@@ -165,36 +153,42 @@ class Writer {
 
  private:
   using Counts = WriterCounts<Threads>;
+  using End = StorageEnd<S, C, Threads>;
   template <class T>
   using Atomic = typename Threads::template Atomic<T>;
   using Run = typename Queue::Run;
   using Ticks = typename Threads::Time::rep;
 
-  static constexpr std::size_t most_joined_bytes = 256 * 1024;
-  static constexpr std::size_t sector_bytes = 512;
-  static constexpr unsigned most_fruitless_tries = 16;
-
-  template <class F>
-  auto call(F&& f) -> decltype(f()) {
-    return storage_call(&side_, std::forward<F>(f));
-  }
+  static constexpr std::uint64_t most_joined_bytes = 256 * 1024;
 
   [[nodiscard]] bool is_stopped() const noexcept { return abandoned() || failed_.load(std::memory_order_relaxed); }
 
+  /// Bytes of the next frame that are stored already.
+  [[nodiscard]] std::uint64_t begun() const noexcept { return end_.stored() - file_end_; }
+
   /// Before the queue shows that it has been consumed, so that whoever finds it empty knows of the tail.
   void note_unsynced() noexcept {
-    if (!settings_.times_tail || unsynced_since_.load(std::memory_order_relaxed) != 0) return;
+    if (!times_tail_ || unsynced_since_.load(std::memory_order_relaxed) != 0) return;
     const Ticks since = (std::max)(last_scan_.time_since_epoch().count(), quiet_at_.load(std::memory_order_relaxed));
     unsynced_since_.store((std::max)(since, Ticks{1}), std::memory_order_relaxed);
   }
 
+  // ---- writing ---------------------------------------------------------------------------------------------------
+
   bool write_run(const Run& run) {
-    RingSpan<std::byte> bytes = run.bytes;
-    if (!bytes.second.empty() && bytes.size() <= most_joined_bytes) bytes = joined(bytes);
+    RingSpan<std::byte> bytes = run.bytes.part(static_cast<std::size_t>(begun()), run.bytes.size());
+    if (begun() == 0) {
+      if (!secure_first_sector(bytes.size())) return false;
+      mark_first_frame();
+    }
+    if (!bytes.second.empty() && bytes.size() <= joint_bytes_) bytes = joined(bytes);
+    begin_write(bytes.size());
+    if (!succeeded(end_.store(bytes))) return false;
+    if (run.frames == 0) return end_write_inside_frame(bytes.size());
     std::byte last[format::header_bytes];
-    bytes.copy_to(run.last_frame_at, last);
+    run.bytes.copy_to(run.last_frame_at, last);
     const Lsn last_lsn = format::load_header(last).last_lsn();
-    if (!write_frames(bytes, last_lsn, run.frames)) return false;
+    end_write(run.bytes.part(0, run.whole_bytes), last_lsn, run.frames, bytes.size());
     ring_.consume(run, last_lsn + 1);
     return true;
   }
@@ -215,44 +209,31 @@ class Writer {
         continue;
       }
       if (marked && published == frame.size()) mend_crc_after_set(frame, frame.size());
-      if (!store(frame.part(stored, published), stored == 0)) return false;
+      if (!succeeded(end_.store(frame.part(stored, published)))) return false;
       stored = published;
     }
-    end_write(frame, last_lsn, 1);
+    end_write(frame, last_lsn, 1, frame.size());
     ring_.consume_large(last_lsn + 1);
     return true;
   }
 
-  /// A small run that goes over the end of the ring is joined, so that it is one write.
-  RingSpan<std::byte> joined(const RingSpan<std::byte>& bytes) {
-    REWAL_TRY {
-      joint_.clear();
-      joint_.insert(joint_.end(), bytes.first.begin(), bytes.first.end());
-      joint_.insert(joint_.end(), bytes.second.begin(), bytes.second.end());
-      return {joint_, {}};
-    }
-    REWAL_CATCH_ALL { return bytes; }
-  }
+  /// The rest of a frame that the last write ended in.
+  bool finish_begun_frame() { return begun() == 0 || write_run(ring_.gather(0)); }
 
-  /// Whole frames to the storage, then everything that follows from their being there.
-  bool write_frames(const RingSpan<std::byte>& bytes, Lsn last_lsn, std::uint64_t frames) {
-    if (!secure_first_sector(bytes.size())) return false;
-    mark_first_frame(bytes);
-    begin_write(bytes.size());
-    if (!store(bytes, true)) return false;
-    end_write(bytes, last_lsn, frames);
-    return true;
+  /// A small run that goes over the end of the ring is joined, so that it is one write.
+  RingSpan<std::byte> joined(const RingSpan<std::byte>& bytes) noexcept {
+    std::memcpy(joint_.get(), bytes.first.data(), bytes.first.size());
+    std::memcpy(joint_.get() + bytes.first.size(), bytes.second.data(), bytes.second.size());
+    return {{joint_.get(), bytes.size()}, {}};
   }
 
   void begin_write(std::size_t bytes) {
     hooks_.before_write(bytes);
-    reserve_space(bytes);
-    half_written_ = true;
+    end_.reserve(bytes);
   }
 
-  /// The storage has taken all of `bytes`.
-  void end_write(const RingSpan<std::byte>& bytes, Lsn last_lsn, std::uint64_t frames) {
-    half_written_ = false;
+  /// The storage has taken all that was to be written; with it `frames` frames are whole, which are `bytes`.
+  void end_write(const RingSpan<std::byte>& bytes, Lsn last_lsn, std::uint64_t frames, std::size_t written) {
     note_unsynced();
     const std::uint64_t begin = file_end_;
     const Lsn first_lsn = ring_.next_unconsumed_lsn();
@@ -266,16 +247,24 @@ class Writer {
     Counts::add(counts_.batches_written, frames);
     Counts::add(counts_.bytes_written, bytes.size());
     witness_.frames_written(bytes, begin, hooks_, side_);
-    hooks_.after_write(bytes.size());
+    hooks_.after_write(written);
   }
 
+  bool end_write_inside_frame(std::size_t written) {
+    hooks_.after_write(written);
+    return true;
+  }
+
+  // ---- marks of an fsync -----------------------------------------------------------------------------------------
+
   /// A new log that leaves its first sector has that sector fsynced before: a crash that kept later sectors without it
-  /// would leave a file that looks foreign. A first write that is larger than the sector is seen to in store().
+  /// would leave a file that looks foreign. A first write that is larger than the sector is seen to by the storage's end.
   /// durable_lsn waits for the next sync(), which also tells those who wait for it.
   bool secure_first_sector(std::size_t bytes) {
+    constexpr std::uint64_t sector = End::sector_bytes;
     if (abandoned()) return false;
-    if (synced_end_ != 0 || file_end_ == 0 || file_end_ > sector_bytes || bytes <= sector_bytes - file_end_) return true;
-    if (const Result<void> done = call([&] { return side_.storage.sync(); }); !done) return fail(done.error());
+    if (synced_end_ != 0 || file_end_ == 0 || file_end_ > sector || bytes <= sector - file_end_) return true;
+    if (!succeeded(end_.sync())) return false;
     Counts::add(counts_.bytes_synced, file_end_);
     synced_end_ = file_end_;
     return true;
@@ -283,76 +272,39 @@ class Writer {
 
   [[nodiscard]] bool is_first_after_sync() const noexcept { return file_end_ != 0 && synced_end_ == file_end_; }  // W4
 
-  void mark_first_frame(const RingSpan<std::byte>& bytes) noexcept {
+  void mark_first_frame() noexcept {
     if (!is_first_after_sync()) return;
     std::byte header[format::header_bytes];
-    bytes.copy_to(0, header);
-    set_synced_before(bytes);
-    mend_crc_after_set(bytes, format::load_header(header).size);
+    ring_.front(sizeof header).copy_to(0, header);
+    const RingSpan<std::byte> frame = ring_.front(format::load_header(header).size);  // the write may end inside
+    set_synced_before(frame);
+    mend_crc_after_set(frame, frame.size());
   }
 
-  void reserve_space(std::size_t bytes) {
-    if constexpr (PreallocatingStorage<S>) {
-      const std::uint64_t step = settings_.preallocate_bytes;
-      const std::uint64_t needed = file_end_ + bytes;
-      if (step == 0 || needed <= allocated_end_ || needed > UINT64_MAX - step) return;
-      const std::uint64_t target = (needed + step - 1) / step * step;
-      if (call([&] { return side_.storage.preallocate(target); })) {
-        allocated_end_ = target;
-      } else {
-        settings_.preallocate_bytes = 0;  // no error: the file just grows
-      }
+  // ---- failing ---------------------------------------------------------------------------------------------------
+
+  bool succeeded(typename End::Outcome outcome) noexcept {
+    if (outcome == End::Outcome::failed) {
+      error_ = end_.error();
+      ring_.seal();  // first, so that nothing is accepted once the error shows
+      failed_.store(true, std::memory_order_release);  // F1
     }
-  }
-
-  /// `begins` says that these are the first bytes of the write.
-  bool store(const RingSpan<std::byte>& bytes, bool begins) {
-    if (begins && file_end_ == 0 && bytes.size() > sector_bytes) {
-      // A torn first write must not look like a foreign file: its first sector is there before anything else is.
-      if (!store(bytes.part(0, sector_bytes), false)) return false;
-      if (const Result<void> done = call([&] { return side_.storage.sync(); }); !done) return fail(done.error());
-      return store(bytes.part(sector_bytes, bytes.size()), false);
-    }
-    return store(bytes.first) && store(bytes.second);
-  }
-
-  /// All of `bytes`, in as many writes as the storage makes of it.
-  bool store(Bytes bytes) {
-    unsigned fruitless = 0;
-    while (!bytes.empty()) {
-      if (abandoned()) return false;
-      const Result<std::size_t> taken = call([&] { return side_.storage.write(bytes); });
-      if (taken && *taken >= 1 && *taken <= bytes.size()) {
-        bytes = bytes.subspan(*taken);
-        fruitless = 0;
-        continue;
-      }
-      if (taken) return fail(Errc::short_write);
-      if (!was_interrupted(taken.error()) || ++fruitless == most_fruitless_tries) return fail(taken.error());
-    }
-    return true;
-  }
-
-  bool fail(const Error& error) noexcept {
-    error_ = error;
-    ring_.seal();  // first, so that nothing is accepted once the error shows
-    failed_.store(true, std::memory_order_release);  // F1
-    return false;
+    return outcome == End::Outcome::done;
   }
 
   ReadSide<S, C>& side_;
   Queue& ring_;
   H& hooks_;
-  Settings settings_;                         // preallocate_bytes falls to 0 when the storage refuses
+  const bool times_tail_;
   FrameWitness<I, H> witness_;                // calls the indexer and after_append
+  const std::size_t joint_bytes_;
+  const std::unique_ptr<std::byte[]> joint_;  // a run that went over the end of the ring
 
   // By the pen's holder.
+  End end_;                                   // W6
   std::uint64_t file_end_;                    // W1
   std::uint64_t synced_end_;                  // W2
-  std::uint64_t allocated_end_;               // space reserved up to here
-  bool half_written_ = false;                 // part of a run may be in the storage
   typename Threads::Time last_scan_{};        // when the ring was last looked at
-  std::vector<std::byte> joint_;              // a run that went over the end of the ring
   std::optional<Error> error_;                // F1
 
   // By the pen's holder, read by anybody.
@@ -362,7 +314,6 @@ class Writer {
   WriterCounts<Threads> counts_;
 
   // By anybody.
-  Atomic<bool> abandoned_{false};
   Atomic<Ticks> quiet_at_{0};
 };
 

@@ -217,35 +217,42 @@ class Ring {
 
   // ---- the consumer ----------------------------------------------------------------------------------------------
 
-  /// Whole published frames, in order.
+  /// Whole published frames, in order, and where the run is cut the begin of the frame after them.
   struct Run {
     RingSpan<std::byte> bytes;
-    std::uint64_t frames = 0;
-    std::size_t last_frame_at = 0;  // from the run's start
+    std::uint64_t frames = 0;       // whole ones
+    std::size_t whole_bytes = 0;    // of those
+    std::size_t last_frame_at = 0;  // of the last of those, from the run's start
     bool is_cut = false;            // more was published, and did not fit into the run
   };
 
-  /// The next published frames, at most `most_bytes_in_run` of bytes, a larger single frame excepted. Empty where the next
-  /// frame is not published. They stay in place until consume().
-  [[nodiscard]] Run gather(std::uint64_t most_bytes_in_run) noexcept {
-    Run run;
+  /// The next published frames: all of them, if they have no more than `limit` bytes; else as many bytes as `cut_at`
+  /// says, in the middle of a frame too, or only whole frames where `cut_at` is 0. A single frame of more than
+  /// `limit` comes alone. Empty where the next frame is not published. They stay in place until consume().
+  /// Requires cut_at <= limit.
+  [[nodiscard]] Run gather(std::uint64_t limit, std::uint64_t cut_at = 0) noexcept {
     const std::uint64_t begin = layout_.offset(tail_.load(std::memory_order_relaxed));
-    std::uint64_t bytes = 0;
-    std::uint64_t at = begin;
-    while (bytes < memory_bytes_) {
-      Atomic<std::uint32_t>& mark = marks_[at / mark_stride];
-      const std::uint32_t size = mark.load(std::memory_order_acquire);  // R2, partner R1
-      run.is_cut = size != 0 && bytes != 0 && bytes + size > most_bytes_in_run;
-      if (size == 0 || run.is_cut) break;
-      mark.store(0, std::memory_order_relaxed);  // I4; ordered before the next frame there by R3
-      run.last_frame_at = static_cast<std::size_t>(bytes);
-      ++run.frames;
-      bytes += size;
-      at += size;
-      if (at >= memory_bytes_) at -= memory_bytes_;
+    Scan taken = scan({begin, 0, 0, 0, 0}, cut_at != 0 ? cut_at : limit);
+    bool inside = false;
+    if (taken.next != 0 && cut_at != 0) {
+      const Scan all = scan(taken, limit);
+      inside = all.next != 0 && (all.frames != 0 || all.next <= limit);
+      if (!inside) taken = all;
     }
-    run.bytes = span_at(begin, bytes);
+    if (taken.next != 0 && taken.frames == 0 && !inside) taken = scan(taken, taken.next);
+    clear_marks(begin, taken.frames);
+    Run run;
+    run.frames = taken.frames;
+    run.whole_bytes = static_cast<std::size_t>(taken.bytes);
+    run.last_frame_at = static_cast<std::size_t>(taken.last_frame_at);
+    run.is_cut = taken.next != 0;
+    run.bytes = span_at(begin, inside ? cut_at : taken.bytes);
     return run;
+  }
+
+  /// The first `bytes` of what is to be consumed next, which are published.
+  [[nodiscard]] RingSpan<std::byte> front(std::size_t bytes) noexcept {
+    return span_at(layout_.offset(tail_.load(std::memory_order_relaxed)), bytes);
   }
 
   /// The large frame, if one is next and begun; else empty.
@@ -257,8 +264,8 @@ class Ring {
     return large_published_.load(std::memory_order_acquire);  // R9, partner R8
   }
 
-  /// Gives back the place of a run that has been written, its LSNs ending before `next_lsn`.
-  void consume(const Run& run, Lsn next_lsn) noexcept { advance_tail(run.bytes.size(), run.frames, next_lsn); }
+  /// Gives back the place of a run's whole frames, which have been written, their LSNs ending before `next_lsn`.
+  void consume(const Run& run, Lsn next_lsn) noexcept { advance_tail(run.whole_bytes, run.frames, next_lsn); }
 
   void consume_large(Lsn next_lsn) noexcept {
     large_rest_.reset();
@@ -457,6 +464,39 @@ class Ring {
   [[nodiscard]] RingSpan<std::byte> large_bytes() noexcept {
     const std::size_t outside = large_rest_bytes(large_size_);
     return {{memory_.get(), large_size_ - outside}, {large_rest_.get(), outside}};
+  }
+
+  /// How far the published frames were looked at. `next` is what stopped it: the size of a frame that did not fit, or 0
+  /// where none was published. (It may be by now; what was seen counts.)
+  struct Scan {
+    std::uint64_t at;             // in the ring's memory
+    std::uint64_t bytes;          // of whole frames before it
+    std::uint64_t frames;         // those
+    std::uint64_t last_frame_at;  // in `bytes`
+    std::uint32_t next;
+  };
+
+  [[nodiscard]] Scan scan(Scan from, std::uint64_t limit) const noexcept {
+    for (;;) {
+      // Where no frame fits any more, the mark may be the first one's.
+      const bool none = from.bytes + smallest_frame > memory_bytes_;
+      from.next = none ? 0 : marks_[from.at / mark_stride].load(std::memory_order_acquire);  // R2, partner R1
+      if (from.next == 0 || from.bytes + from.next > limit) return from;
+      from.last_frame_at = from.bytes;
+      from.bytes += from.next;
+      from.at += from.next;
+      ++from.frames;
+      if (from.at >= memory_bytes_) from.at -= memory_bytes_;
+    }
+  }
+
+  void clear_marks(std::uint64_t at, std::uint64_t frames) noexcept {
+    for (; frames != 0; --frames) {
+      Atomic<std::uint32_t>& mark = marks_[at / mark_stride];
+      at += mark.load(std::memory_order_relaxed);
+      mark.store(0, std::memory_order_relaxed);  // I4; ordered before the next frame there by R3
+      if (at >= memory_bytes_) at -= memory_bytes_;
+    }
   }
 
   [[nodiscard]] RingSpan<std::byte> span_at(std::uint64_t offset, std::uint64_t size) noexcept {

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MIT
+//
+// Enqueueing: a frame into the queue: claims its place and LSNs, waits for room where the log says so, encodes it in
+// place and publishes it. Runs on the appending threads, any number at once. A refused frame takes nothing.
+// What is in the frame is left to those who append; writing what was published to whoever takes the pen.
+
+#ifndef REWAL_LOG_ENQUEUEING_HPP
+#define REWAL_LOG_ENQUEUEING_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <utility>
+
+#include <rewal/codec/frame_sink.hpp>
+#include <rewal/error.hpp>
+#include <rewal/log/core.hpp>
+#include <rewal/log/unnumbered.hpp>
+#include <rewal/lsn.hpp>
+#include <rewal/options.hpp>
+#include <rewal/platform.hpp>
+#include <rewal/result.hpp>
+#include <rewal/storage/out_of_memory.hpp>
+#include <rewal/sync/ring.hpp>
+
+namespace rewal::detail {
+
+/// Who sees to it that the event is written: the writer thread, or the caller, who waits for it.
+enum class Append : std::uint8_t { queued, awaited };
+
+template <class Core>
+class Enqueueing {
+ public:
+  explicit Enqueueing(Core& core) noexcept : core_(core) {}
+
+  /// The LSN of the frame's last event; 0 if it was dropped.
+  [[nodiscard]] REWAL_INLINE Result<Lsn> put(const Unnumbered& frame, Append how) {
+    const std::uint64_t size = frame.frame_bytes();
+    if (REWAL_LIKELY(size <= core_.ring.capacity_bytes() && frame.count <= core_.ring.capacity_records())) {
+      const Claim claim = core_.ring.try_claim(static_cast<std::uint32_t>(size), frame.count, wake(how));
+      if (REWAL_LIKELY(claim)) {
+        if (REWAL_UNLIKELY(claim.overdrawn) && !await_place(claim)) return why_sealed();
+        fill(frame, claim);
+        return claim.first_lsn + (frame.count - 1);
+      }
+    }
+    return put_slowly(frame, how);
+  }
+
+  /// Whoever seals says why right after it.
+  [[nodiscard]] REWAL_NOINLINE Error why_sealed() const noexcept {
+    for (;;) {
+      if (const auto error = core_.out_of_service(State::draining)) return *error;
+      Threads::yield();
+    }
+  }
+
+ private:
+  using Threads = typename Core::Threads;
+
+  static constexpr unsigned spins_before_yielding = 200;
+  static constexpr unsigned yields_before_sleeping = 50;
+
+  [[nodiscard]] static Wake wake(Append how) noexcept { return how == Append::awaited ? Wake::nobody : Wake::writer; }
+
+  REWAL_INLINE void fill(const Unnumbered& frame, const Claim& claim) {
+    frame.encode(core_.ring.room(claim), claim.first_lsn);
+    core_.ring.publish(claim);
+    if (REWAL_UNLIKELY(claim.owes_wake_up)) wake_writer_from_rest(claim.ended_sleep);
+  }
+
+  /// Until the place of an overdrawn claim has been consumed. False after an error or a close: it never will be.
+  [[nodiscard]] REWAL_NOINLINE bool await_place(const Claim claim) const {
+    while (core_.ring.still_overdrawn(claim)) {
+      if (core_.writer.failed() || core_.writer.abandoned()) return false;
+      Threads::yield();
+    }
+    return true;
+  }
+
+  /// After a refusal, or where the frame is a large one.
+  [[nodiscard]] REWAL_NOINLINE Result<Lsn> put_slowly(const Unnumbered& frame, Append how) {
+    const auto size = static_cast<std::uint32_t>(frame.frame_bytes());
+    if (is_large(size, frame.count)) return put_large(frame, size, how);
+    Claim claim = core_.ring.try_claim(size, frame.count, wake(how));
+    while (claim.refusal == Refusal::held && !blocks() && core_.ring.empty()) {
+      Threads::yield();  // a large frame is about to go in, or gives up
+      claim = core_.ring.try_claim(size, frame.count, wake(how));
+    }
+    if (must_wait(claim)) {
+      claim = wait_for_room(size, false, [&](bool holding) {
+        return holding ? core_.ring.try_claim_held(size, frame.count)
+                       : core_.ring.try_claim(size, frame.count, wake(how));
+      });
+    }
+    if (!claim) return refuse(claim.refusal, frame.count, how);
+    if (claim.overdrawn && !await_place(claim)) return why_sealed();
+    fill(frame, claim);
+    return claim.first_lsn + (frame.count - 1);
+  }
+
+  // ---- large frames ----------------------------------------------------------------------------------------------
+
+  [[nodiscard]] bool is_large(std::uint32_t size, std::uint32_t records) const noexcept {
+    return size > core_.ring.capacity_bytes() || records > core_.ring.capacity_records();
+  }
+
+  /// A frame larger than the queue goes in alone. Its memory is taken by the holder, so that there is one at a time.
+  [[nodiscard]] Result<Lsn> put_large(const Unnumbered& frame, std::uint32_t size, Append how) {
+    LargeRest rest;
+    bool no_memory = false;
+    const auto attempt = [&] {
+      Claim claim;
+      claim.refusal = core_.ring.is_sealed() ? Refusal::sealed : Refusal::full;
+      if (!core_.ring.empty()) return claim;
+      if (rest == nullptr) {
+        rest.reset(new (std::nothrow) std::byte[core_.ring.large_rest_bytes(size)]);
+        no_memory = rest == nullptr;
+        if (no_memory) return claim;
+      }
+      return core_.ring.try_claim_large(size, frame.count, true);
+    };
+    Claim claim;
+    if (blocks()) {
+      claim = wait_for_room(size, true, [&](bool) {
+        Claim next = attempt();
+        if (no_memory) next.refusal = Refusal::sealed;  // no sense in waiting on
+        return next;
+      });
+    } else if (claim.refusal = core_.ring.try_hold(); claim) {
+      claim = attempt();
+      if (!claim) core_.ring.release_hold();
+    }
+    if (no_memory) return not_enough_memory();
+    if (!claim) return refuse(claim.refusal, frame.count, how);
+    const RingSpan<std::byte> room = core_.ring.large_room(claim, std::move(rest));
+    if (claim.owes_wake_up) wake_writer_from_rest(claim.ended_sleep);
+    frame.encode(FrameSink(room.first, room.second, LargeProgress{&core_}), claim.first_lsn);
+    return claim.first_lsn + (frame.count - 1);
+  }
+
+  /// Lets the writer begin with a large frame while its end is still being copied.
+  struct LargeProgress {
+    static constexpr std::size_t every_bytes = 256 * 1024;
+    Core* core;
+    void operator()(std::size_t complete) const noexcept {
+      core->ring.publish_large(complete);
+      core->wake_writer();
+    }
+  };
+
+  // ---- waking and waiting ----------------------------------------------------------------------------------------
+
+  /// The claim has ended the writer's rest already; what is left is to tell it, and since when there is something.
+  REWAL_NOINLINE void wake_writer_from_rest(bool ended_sleep) {
+    if (ended_sleep && core_.times_tail()) core_.writer.note_quiet(Threads::now());
+    core_.rest.notify_all();
+  }
+
+  [[nodiscard]] bool blocks() const noexcept { return core_.options.backpressure == Backpressure::block; }
+  [[nodiscard]] bool must_wait(const Claim& claim) const noexcept {
+    return blocks() && (claim.refusal == Refusal::full || claim.refusal == Refusal::held);
+  }
+
+  /// Tries again until there is room or there never will be. A frame that needs much of the queue takes the queue for
+  /// itself while it waits, so that small ones cannot starve it; they wait behind it.
+  template <class Attempt>
+  [[nodiscard]] Claim wait_for_room(std::uint32_t size, bool is_large, Attempt attempt) {
+    const bool needs_hold = is_large || size > core_.ring.capacity_bytes() / 4;
+    bool holding = false;
+    const auto again = [&]() -> Claim {
+      if (needs_hold && !holding) {
+        Claim claim;
+        claim.refusal = core_.ring.try_hold();
+        if (claim.refusal != Refusal::none) return claim;
+        holding = true;
+      }
+      return attempt(holding);
+    };
+    const auto waits_on = [](const Claim& claim) {
+      return claim.refusal == Refusal::full || claim.refusal == Refusal::held;
+    };
+    Claim claim = again();
+    for (unsigned i = 0; waits_on(claim) && i < spins_before_yielding + yields_before_sleeping; ++i) {
+      if (i < spins_before_yielding) {
+        Threads::pause();
+      } else {
+        Threads::yield();
+      }
+      claim = again();
+    }
+    while (waits_on(claim)) {
+      const auto key = core_.room.prepare();
+      claim = again();
+      if (!waits_on(claim)) {
+        core_.room.cancel();
+        break;
+      }
+      core_.wake_writer();
+      core_.room.sleep(key);
+      claim = again();
+    }
+    if (holding && !(claim && is_large)) {  // a large frame's hold ends with its consumption
+      core_.ring.release_hold();
+      core_.room.notify_all();
+    }
+    return claim;
+  }
+
+  [[nodiscard]] Result<Lsn> refuse(Refusal why, std::uint32_t count, Append how) {
+    switch (why) {
+      case Refusal::lsns_exhausted:
+        return Error(Errc::invalid_lsn, "the log's LSNs are used up: nothing more can be appended to this file");
+      case Refusal::sealed: return why_sealed();
+      default: break;
+    }
+    if (core_.options.backpressure != Backpressure::drop || how == Append::awaited) return Errc::queue_full;
+    core_.drops.fetch_add(count, std::memory_order_relaxed);
+    core_.hooks.on_drop(count);
+    return Lsn{0};
+  }
+
+  Core& core_;
+};
+
+}  // namespace rewal::detail
+
+#endif  // REWAL_LOG_ENQUEUEING_HPP

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+//
+// StorageEnd: where the storage grows. It takes bytes there, all of them or none but those before an error, reserves
+// space ahead and fsyncs. Called by the pen's holder; abandon() by anybody.
+// What the bytes are, what is told to whom, and that nothing follows an error is left to the writer.
+//
+// WHERE A WRITE SHOULD END. At a file offset that is a multiple of a large power of two, where there is more to write than
+// fits: an operating system keeps a file in pages, and joins those that one write covers whole. Pieces of 64 KiB that
+// end there cost two thirds of what pieces of the same size cost that end anywhere. See bench/growth_bench.cpp.
+
+#ifndef REWAL_RIVER_STORAGE_END_HPP
+#define REWAL_RIVER_STORAGE_END_HPP
+
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include <rewal/bytes.hpp>
+#include <rewal/error.hpp>
+#include <rewal/result.hpp>
+#include <rewal/river/read_side.hpp>
+#include <rewal/river/storage_call.hpp>
+#include <rewal/storage/storage.hpp>
+#include <rewal/sync/ring.hpp>
+
+namespace rewal::detail {
+
+template <class S, class C, class Threads>
+class StorageEnd {
+ public:
+  static constexpr std::uint64_t sector_bytes = 512;
+  /// A write ends inside a frame only at a multiple of this or more, so never in the file's first sector.
+  static constexpr std::uint64_t least_alignment = 4096;
+
+  /// What became of a call: `stopped` is abandon()'s doing, `failed` the storage's, who says why.
+  enum class Outcome : std::uint8_t { done, stopped, failed };
+
+  /// The storage holds `end` bytes.
+  StorageEnd(ReadSide<S, C>& side, std::uint64_t end, std::uint64_t most_bytes, std::uint64_t preallocate_bytes) noexcept
+      : side_(side),
+        most_bytes_(most_bytes),
+        alignment_(std::bit_floor(most_bytes)),
+        preallocate_bytes_(preallocate_bytes),
+        stored_(end),
+        allocated_(end) {}
+
+  /// How many bytes the storage has been given.
+  [[nodiscard]] std::uint64_t stored() const noexcept { return stored_; }
+
+  /// The most bytes of one write.
+  [[nodiscard]] std::uint64_t most_bytes() const noexcept { return most_bytes_; }
+
+  /// Where a write should end that has more to write than most_bytes(): an offset in the file, or 0, at the end of a
+  /// frame.
+  [[nodiscard]] std::uint64_t good_end() const noexcept {
+    if (alignment_ < least_alignment || stored_ > UINT64_MAX - most_bytes_) return 0;
+    return (stored_ + most_bytes_) / alignment_ * alignment_;
+  }
+
+  /// Reserves space for `bytes` more. What cannot be reserved is no error: the file just grows.
+  void reserve(std::size_t bytes) {
+    if constexpr (PreallocatingStorage<S>) {
+      const std::uint64_t needed = stored_ + bytes;
+      if (preallocate_bytes_ == 0 || needed <= allocated_ || needed > UINT64_MAX - preallocate_bytes_) return;
+      const std::uint64_t target = (needed + preallocate_bytes_ - 1) / preallocate_bytes_ * preallocate_bytes_;
+      if (call([&] { return side_.storage.preallocate(target); })) {
+        allocated_ = target;
+      } else {
+        preallocate_bytes_ = 0;
+      }
+    }
+  }
+
+  /// All of `bytes`, in as many writes as the storage makes of them. A torn first write must not look like a foreign
+  /// file: its first sector is fsynced before anything else is there.
+  [[nodiscard]] Outcome store(const RingSpan<std::byte>& bytes) {
+    if (stored_ != 0 || bytes.size() <= sector_bytes) return store_both(bytes);
+    if (const Outcome first = store_both(bytes.part(0, sector_bytes)); first != Outcome::done) return first;
+    if (const Outcome synced = sync(); synced != Outcome::done) return synced;
+    return store_both(bytes.part(sector_bytes, bytes.size()));
+  }
+
+  /// Never retried: a failed fsync may have dropped what it did not write.
+  [[nodiscard]] Outcome sync() {
+    const Result<void> done = call([&] { return side_.storage.sync(); });
+    return done ? Outcome::done : failed(done.error());
+  }
+
+  /// Cuts what is behind `end`.
+  [[nodiscard]] Result<void> truncate(std::uint64_t end) {
+    return call([&] { return side_.storage.truncate(end); });
+  }
+  [[nodiscard]] Result<void> close() {
+    return call([&] { return side_.storage.close(); });
+  }
+
+  /// Why the last call failed.
+  [[nodiscard]] const Error& error() const noexcept { return error_; }
+
+  /// Stops the storing: the write in progress is the last.
+  void abandon() noexcept { abandoned_.store(true, std::memory_order_release); }
+  [[nodiscard]] bool abandoned() const noexcept { return abandoned_.load(std::memory_order_acquire); }
+
+ private:
+  static constexpr unsigned most_fruitless_tries = 16;
+
+  template <class F>
+  auto call(F&& f) -> decltype(f()) {
+    return storage_call(&side_, std::forward<F>(f));
+  }
+
+  [[nodiscard]] Outcome store_both(const RingSpan<std::byte>& bytes) {
+    const Outcome first = store_piece(bytes.first);
+    return first == Outcome::done ? store_piece(bytes.second) : first;
+  }
+
+  [[nodiscard]] Outcome store_piece(Bytes bytes) {
+    unsigned fruitless = 0;
+    while (!bytes.empty()) {
+      if (abandoned()) return Outcome::stopped;
+      const Result<std::size_t> taken = call([&] { return side_.storage.write(bytes); });
+      if (taken && *taken >= 1 && *taken <= bytes.size()) {
+        stored_ += *taken;
+        bytes = bytes.subspan(*taken);
+        fruitless = 0;
+        continue;
+      }
+      if (taken) return failed(Errc::short_write);
+      if (!was_interrupted(taken.error()) || ++fruitless == most_fruitless_tries) return failed(taken.error());
+    }
+    return Outcome::done;
+  }
+
+  [[nodiscard]] Outcome failed(const Error& error) noexcept {
+    error_ = error;
+    return Outcome::failed;
+  }
+
+  ReadSide<S, C>& side_;
+  const std::uint64_t most_bytes_;
+  const std::uint64_t alignment_;
+
+  // By the pen's holder.
+  std::uint64_t preallocate_bytes_;  // falls to 0 when the storage refuses
+  std::uint64_t stored_;
+  std::uint64_t allocated_;          // space is reserved up to here
+  Error error_{Errc::io};
+
+  typename Threads::template Atomic<bool> abandoned_{false};  // by anybody; release, with acquire: stops, tells no more
+};
+
+}  // namespace rewal::detail
+
+#endif  // REWAL_RIVER_STORAGE_END_HPP

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+//
+// WriterCounts: what a log counts of its writing.
+// Each is stored by the pen's holder and read by anybody; together they are no snapshot. Putting them beside the rest of
+// what a log tells of itself is left to the log.
+
+#ifndef REWAL_RIVER_WRITER_COUNTS_HPP
+#define REWAL_RIVER_WRITER_COUNTS_HPP
+
+#include <atomic>
+#include <cstdint>
+
+#include <rewal/sync/threads.hpp>
+
+namespace rewal::detail {
+
+template <class Threads>
+struct WriterCounts {
+  template <class T>
+  using Atomic = typename Threads::template Atomic<T>;
+
+  Atomic<std::uint64_t> events_written{0};
+  Atomic<std::uint64_t> batches_written{0};
+  Atomic<std::uint64_t> bytes_written{0};
+  Atomic<std::uint64_t> bytes_synced{0};
+  Atomic<std::uint64_t> sync_count{0};
+
+  static void add(Atomic<std::uint64_t>& counter, std::uint64_t n) noexcept {
+    counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);  // one writer: no swap needed
+  }
+};
+
+}  // namespace rewal::detail
+
+#endif  // REWAL_RIVER_WRITER_COUNTS_HPP
