@@ -142,6 +142,18 @@ class RingPlay final : public Play<RingPlay> {
     if (tells_room && ring.half_empty()) room.notify_all();
     return true;
   }
+  /// As the writer with a buffer of that size: what does not fit is cut, inside a frame too.
+  bool consume_cut(std::uint64_t buffer) {
+    const auto run = ring.gather(begun_ + buffer, begun_ + buffer);
+    const std::size_t stored = run.bytes.size();
+    if (stored == 0) return false;
+    check(run.is_cut || stored == run.whole_bytes, "a run ends inside a frame without need");
+    check(stored <= begun_ + buffer, "a run is longer than the buffer");
+    touch(run.bytes.part(begun_, stored), false);
+    if (run.frames != 0) ring.consume(run, take(run.bytes.part(0, run.whole_bytes), run.frames, run.last_frame_at));
+    begun_ = stored - run.whole_bytes;
+    return true;
+  }
   bool consume_large(bool tells_room = false) {
     const auto frame = ring.gather_large();
     if (frame.size() == 0) return false;
@@ -327,6 +339,7 @@ class RingPlay final : public Play<RingPlay> {
   Shadow large_{1};  // the queue's fields for a large frame
   Tally large_complete_;
   std::uint64_t large_taken_ = 0;  // by the consumer
+  std::size_t begun_ = 0;          // of the next frame, by the consumer
   const std::byte* base_;
   std::vector<std::pair<Lsn, std::uint32_t>> assigned_[most_threads];
   Lsn next_to_consume_ = first_lsn_;  // by the consumer

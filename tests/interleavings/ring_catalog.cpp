@@ -205,6 +205,17 @@ std::vector<Entry> make_catalog() {
                       ring(3)),
                  3});
   all.push_back({"large, asleep", play({large, consumes_and_sleeps(2)}, sleeping(3)), 3});
+  // Writes that end inside a frame.
+  const auto cuts_at = [](std::uint64_t buffer) -> Body {
+    return [buffer](P& p) {
+      for (int i = 0; i < 3; ++i) p.consume_cut(buffer);
+    };
+  };
+  const Body cuts = cuts_at(P::frame_bytes + 2);
+  all.push_back({"cut inside a frame", play({produces(3), cuts}, ring(3, 0, 102)), 2});
+  all.push_back({"cut inside a frame, two producers", play({produces(1), produces(2), cuts}, ring(3, 0, 102)), 1, 0});
+  all.push_back({"not cut, since all fits", play({produces(1), produces(2), cuts_at(104)}, ring(3, 0, 136)), 1, 0});
+  all.push_back({"cut inside a frame, in flight before", play({produces(2), cuts}, ring(3, 2, 136)), 2});
   // Two consumers, one after the other.
   all.push_back({"the pen changes hands", play({produces(2), consumes_with_pen, consumes_with_pen}, ring(3)), 1, 0});
   // Frames counted apart, as in queues of many MiB.
