@@ -11,6 +11,7 @@
 #include <functional>
 #include <limits>
 #include <rewal/sync/event_count.hpp>
+#include <rewal/platform.hpp>
 #include <rewal/sync/ring.hpp>
 #include <support/harness.hpp>
 #include <utility>
@@ -229,6 +230,41 @@ TEST_CASE("a refused claim takes neither place nor LSN") {
   CHECK(queue.append(40));
   CHECK(queue.take() == std::vector<Lsn>{1, 2});
 }
+
+#if REWAL_LINUX
+TEST_CASE("memory is given back only while nothing is in flight") {
+  constexpr std::uint64_t capacity = 2 * 1024 * 1024;
+  Queue queue(capacity, 100'000);
+  CHECK(!queue.ring.shed_memory());  // unused
+  for (std::uint64_t bytes = 0; bytes < capacity / 2; bytes += 1000) REQUIRE(queue.append(1000));
+  REQUIRE(!queue.take().empty());
+  REQUIRE(queue.append(1000));
+  const auto front = queue.ring.front(1000);
+  const std::byte content = front[0];
+  REQUIRE(content != std::byte{0});
+  queue.ring.shed_memory();
+  CHECK(front[0] == content);
+  REQUIRE(queue.take().size() == 1);
+  CHECK(front[0] == content);
+  CHECK(queue.ring.shed_memory());
+  CHECK(front[0] == std::byte{0});
+  CHECK(!queue.ring.shed_memory());  // unused since
+  CHECK(queue.append(1000));         // not held any more
+  CHECK(queue.take().size() == 1);
+}
+
+TEST_CASE("memory is not given back while somebody holds the queue, nor after the seal") {
+  Queue queue(2 * 1024 * 1024, 100'000);
+  for (int i = 0; i < 1000; ++i) REQUIRE(queue.append(1000));
+  REQUIRE(queue.take().size() == 1000);
+  REQUIRE(queue.ring.try_hold() == Refusal::none);
+  CHECK(!queue.ring.shed_memory());
+  CHECK(queue.ring.is_held());
+  queue.ring.release_hold();
+  queue.ring.seal();
+  CHECK(!queue.ring.shed_memory());
+}
+#endif
 
 TEST_CASE("place comes back when frames are consumed, and is filled again lap after lap") {
   const std::uint32_t capacity = GENERATE(34u, 64u, 67u, 100u, 333u, 1000u, 4097u);

@@ -26,7 +26,7 @@ namespace rewal::detail {
 
 class SparseIndex {
  public:
-  static constexpr std::size_t max_entries = 64 * 1024;  // 1 MiB
+  static constexpr std::size_t max_entries = 16 * 1024;  // 256 KiB
   static constexpr std::uint64_t first_stride = 32 * 1024;
 
   /// Told of every frame in file order, before the index hears of the next. Allocation failure costs an entry only.
@@ -53,6 +53,7 @@ class SparseIndex {
 
   void add_entry(std::uint64_t offset) noexcept {
     REWAL_TRY {
+      if (entries_.capacity() == 0) entries_.reserve(max_entries);  // once: a growing log allocates nothing
       if (entries_.size() == max_entries) thin_out();
       entries_.push_back({highest_ + 1, offset});
       next_entry_at_ = offset + stride_;

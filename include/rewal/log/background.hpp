@@ -98,6 +98,7 @@ class Background {
   }
 
   void sleep() {
+    shed_memory();
     if (!core_.writer.failed() && !core_.ring.fall_asleep()) return nap();
     const auto key = core_.rest.prepare();
     if (ending() || (!core_.writer.failed() && !core_.ring.is_resting())) {
@@ -107,6 +108,13 @@ class Background {
     }
     core_.ring.end_rest();
     quiet_looks_ = 0;
+  }
+
+  /// An idle log does not keep the memory of its last burst.
+  void shed_memory() {
+    if (!core_.pen.try_take()) return;
+    if (core_.ring.shed_memory()) core_.room.notify_all();
+    core_.put_pen_down();
   }
 
   [[nodiscard]] static Time earlier(Time a, Time b) noexcept { return (std::min)(a, b); }

@@ -37,6 +37,9 @@
 // date. It is at most one claim per stalled thread beyond capacity, places are counted over four laps, and a producer
 // compares its claim with a tail read after it: it finds itself overdrawn and waits before it touches memory.
 //
+// MEMORY. That of a large queue is given back while the log is idle, by the consumer as a holder of an empty queue: nobody
+// has a place in it then, and by I6 nobody gets one meanwhile.
+//
 // LIVENESS. Lock-free is said of the claim alone: some producer's swap succeeds. A producer preempted between claim
 // and publish delays the consumption of everything after it, since the file has no holes.
 
@@ -53,6 +56,7 @@
 #include <rewal/lsn.hpp>
 #include <rewal/platform.hpp>
 #include <rewal/sync/claim_word.hpp>
+#include <rewal/sync/queue_memory.hpp>
 #include <rewal/sync/threads.hpp>
 
 namespace rewal::detail {
@@ -109,6 +113,7 @@ class Ring {
   static constexpr std::uint64_t smallest_record = 6;
   static constexpr std::uint64_t free_overhead = 512 * 1024;  // what marks may take beyond the bytes asked for
   static constexpr std::uint64_t most_bytes = std::uint64_t{1} << 30;
+  static constexpr std::uint64_t least_shed_bytes = 512 * 1024;
   static_assert(smallest_frame > mark_stride);
 
   /// Room for `bytes` of frames and for `frames` of them. Of a queue of more than 4 MiB, marks take a ninth; where they
@@ -119,7 +124,7 @@ class Ring {
         layout_(lap_bytes(capacity_bytes_), capacity_frames_, smallest_record),
         last_carefree_lsn_(max_lsn - layout_.most_records() - UINT32_MAX),
         memory_bytes_(static_cast<std::size_t>(lap_bytes(capacity_bytes_))),
-        memory_(new std::byte[memory_bytes_]),
+        memory_(memory_bytes_),
         marks_(new Atomic<std::uint32_t>[memory_bytes_ / mark_stride]) {
     for (std::size_t i = 0; i < memory_bytes_ / mark_stride; ++i) marks_[i].store(0, std::memory_order_relaxed);
     head_.store(layout_.start(next_lsn), std::memory_order_relaxed);
@@ -269,9 +274,22 @@ class Ring {
 
   void consume_large(Lsn next_lsn) noexcept {
     large_rest_.reset();
+    used_bytes_ += memory_bytes_;
     large_published_.store(0, std::memory_order_relaxed);  // ordered before the next holder's use by R8's way back
     advance_tail(0, 1, next_lsn);
     release_hold();
+  }
+
+  /// Gives the memory of a large queue back to the system, where much of it has been used since the last time and
+  /// nothing is in flight. Nobody claims meanwhile; true: somebody may wait for room because of that.
+  bool shed_memory() noexcept {
+    if (!memory_.is_mapped() || used_bytes_ < least_shed_bytes || try_hold() != Refusal::none) return false;
+    if (empty()) {
+      memory_.give_back();
+      used_bytes_ = 0;
+    }
+    release_hold();
+    return true;
   }
 
   /// Marks that the writer thread sleeps and the next claim wakes it. False, and nothing done, where something is in
@@ -456,6 +474,7 @@ class Ring {
   void advance_tail(std::uint64_t bytes, std::uint64_t frames, Lsn next_lsn) noexcept {
     const Word tail = tail_.load(std::memory_order_relaxed);
     const Lsn old_lsn = next_lsn_.load(std::memory_order_relaxed);
+    used_bytes_ += bytes;
     frames_consumed_.store(frames_consumed_.load(std::memory_order_relaxed) + frames, std::memory_order_release);
     next_lsn_.store(next_lsn, std::memory_order_seq_cst);                                     // R5, partner R4
     tail_.store(layout_.advanced(tail, bytes, frames, next_lsn - old_lsn), std::memory_order_release);  // R3, partner R4
@@ -512,7 +531,7 @@ class Ring {
   const ClaimLayout layout_;
   const Lsn last_carefree_lsn_;          // up to here no claim can run out of LSNs
   const std::size_t memory_bytes_;  // one lap
-  const std::unique_ptr<std::byte[]> memory_;                // a frame's bytes: by its claimer, then by the consumer
+  QueueMemory memory_;                                       // a frame's bytes: by its claimer, then by the consumer
   const std::unique_ptr<Atomic<std::uint32_t>[]> marks_;     // frame sizes: set by claimers, cleared by the consumer
   LargeRest large_rest_;                                     // by the holder, then by the consumer (R8)
   std::uint32_t large_size_ = 0;                             // by the holder (R8)
@@ -525,7 +544,8 @@ class Ring {
   alignas(cache_line_bytes) Atomic<Word> tail_{0};           // by the consumer
   Atomic<Lsn> next_lsn_{0};                                  // by the consumer: first LSN not consumed
   Atomic<std::uint64_t> frames_consumed_{0};                 // by the consumer
-  char padding_[cache_line_bytes - 24]{};
+  std::uint64_t used_bytes_ = 0;                             // by the consumer: consumed since memory was given back
+  char padding_[cache_line_bytes - 32]{};
 };
 
 }  // namespace rewal::detail
