@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // How often does an append allocate memory, once the log runs? (P11) Every operator new of the program is counted, by
-// the calling thread and by others. An append must make none. What the log's own thread makes is told beside it: while
-// the file grows to twice its size, so does its index, once. A caller that waits may write by itself, and then grows
-// it.
+// the calling thread and by others, and each kind of call must make none. What the log's own thread makes is told
+// beside it.
 
 #include <atomic>
 #include <cstdint>
@@ -49,27 +48,28 @@ using namespace bench;
 /// `act` makes one call on the log and is told its number.
 template <class Act>
 void ask_how_often(const std::string& row, const std::string& what, std::uint64_t times, Act act) {
-  Question question{.row = row,
-                    .what = "allocations by the caller in " + std::to_string(times) + " calls of " + what,
-                    .unit = "allocations"};
-  if (row.rfind("P11", 0) == 0) question.bar = question.reach = 0.0;
-  ask(question, [=](Notes& notes) -> std::vector<Side> {
-    return {{"rewal", [=, &notes] {
-               const std::uint64_t at_first = allocations.load();
-               auto log = fresh_log("log");
-               must_be(allocations.load() > at_first, "allocations are counted");
-               auto batch = rewal::Batch::with_capacity(100);
-               const auto call = [&](std::uint64_t i) { act(*log, batch, i); };
-               for (std::uint64_t i = 0; i < times; ++i) call(i);
-               must(log->flush());
-               const std::uint64_t before = allocations.load();
-               const std::uint64_t own_before = own_allocations;
-               for (std::uint64_t i = 0; i < times; ++i) call(i);
-               const std::uint64_t own = own_allocations - own_before;
-               notes.add("by the log's thread", static_cast<double>(allocations.load() - before - own));
-               return static_cast<double>(own);
-             }}};
-  });
+  ask({.row = row,
+       .what = "allocations by the caller in " + std::to_string(times) + " calls of " + what,
+       .unit = "allocations",
+       .bar = 0.0,
+       .reach = 0.0},
+      [=](Notes& notes) -> std::vector<Side> {
+        return {{"rewal", [=, &notes] {
+                   const std::uint64_t at_first = allocations.load();
+                   auto log = fresh_log("log");
+                   must_be(allocations.load() > at_first, "allocations are counted");
+                   auto batch = rewal::Batch::with_capacity(100);
+                   const auto call = [&](std::uint64_t i) { act(*log, batch, i); };
+                   for (std::uint64_t i = 0; i < times; ++i) call(i);
+                   must(log->flush());
+                   const std::uint64_t before = allocations.load();
+                   const std::uint64_t own_before = own_allocations;
+                   for (std::uint64_t i = 0; i < times; ++i) call(i);
+                   const std::uint64_t own = own_allocations - own_before;
+                   notes.add("by the log's thread", static_cast<double>(allocations.load() - before - own));
+                   return static_cast<double>(own);
+                 }}};
+      });
 }
 
 }  // namespace
@@ -87,10 +87,10 @@ void bench::questions() {
                   for (int i = 0; i < 100; ++i) batch.add(payload);
                   must(log.append_batch(batch));
                 });
-  ask_how_often("allocation/flush", "append and flush", many, [](Log& log, rewal::Batch&, std::uint64_t) {
+  ask_how_often("P11/flush", "append and flush", many, [](Log& log, rewal::Batch&, std::uint64_t) {
     must(log.append(payload));
     must(log.flush());
   });
-  ask_how_often("allocation/append_durable", "append_durable", setting().count(500),
+  ask_how_often("P11/append_durable", "append_durable", setting().count(500),
                 [](Log& log, rewal::Batch&, std::uint64_t) { must(log.append_durable(payload)); });
 }

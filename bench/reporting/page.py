@@ -131,7 +131,6 @@ def write(measured, drawn, missing, failures, given):
         ("Commits by other numbers of threads", ["commit"], without_bars, "commit", None),
         ("Reading", ["P8", "reading"], without_bars, "reading", None),
         ("Seeking", ["P10", "seek"], without_bars, "seek", None),
-        ("Allocations of a caller that waits", ["allocation"], without_bars, "allocation", None),
         ("Peers, not durable", ["peers/append"], lambda rows: all_sides(rows, "threads"), "peers", "append"),
         ("Peers, durable", ["peers/durable"], lambda rows: all_sides(rows, "threads"), "peers", "commits"),
     ]
