@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -212,9 +213,23 @@ void compare_opened_disk(const Disk& disk, const SecondJudge& judge, const Expec
 /// The file as it is read by the two sources of the search, and as it is saved; their buffers, and what else there is.
 inline std::size_t most_memory(std::size_t file_bytes) { return 4 * file_bytes + 256 * 1024; }
 
-/// Opens the judge's file under `policy`. Whether it opened.
+/// A reading from one LSN on, of what an opened log holds.
+struct Reading {
+  std::uint64_t from;
+  ExpectedReading expected;
+};
+using Readings = std::vector<Reading>;
+
+inline Readings readings_from(const SecondJudge& judge, std::initializer_list<std::uint64_t> lsns) {
+  Readings readings;
+  for (const std::uint64_t from : lsns) readings.push_back({from, expected_reading(judge, from, nullptr)});
+  return readings;
+}
+
+/// Opens the judge's file under `policy`, and reads it. Whether it opened.
 template <class Disk>
-bool compare_opening(const SecondJudge& judge, Recovery policy, std::uint64_t start_lsn, std::uint64_t read_from) {
+bool compare_opening(const SecondJudge& judge, Recovery policy, std::uint64_t start_lsn,
+                     const Readings& readings = {}) {
   const Judgement& found = judge.judgement();
   ExpectedOpening expected = expected_opening(found, policy, rewal::detail::PreservingStorage<Disk>);
   const Disk disk(image_of(judge.file()));
@@ -236,22 +251,22 @@ bool compare_opening(const SecondJudge& judge, Recovery policy, std::uint64_t st
   claim(!recovered->damage_at || *recovered->damage_at == found.end, "damage is told with its offset");
 
   side->written_end.store(recovered->report.kept_bytes);
-  for (const std::uint64_t from : {std::uint64_t{0}, read_from}) {
-    const ExpectedReading reading = expected_reading(judge, from, nullptr);
-    rewal::detail::Iterator<Disk, rewal::NoCompressor> it(side, from);
-    compare_reading(it, reading);
-    compare_replay([&](auto f) { return rewal::detail::replay(side, from, f); }, reading);
+  for (const Reading& reading : readings) {
+    rewal::detail::Iterator<Disk, rewal::NoCompressor> it(side, reading.from);
+    compare_reading(it, reading.expected);
+    compare_replay([&](auto f) { return rewal::detail::replay(side, reading.from, f); }, reading.expected);
   }
   return true;
 }
 
 /// Every policy, on storages with and without each extra.
 inline void compare_all_openings(const SecondJudge& judge, std::uint64_t start_lsn, std::uint64_t read_from) {
+  const Readings readings = readings_from(judge, {0, read_from});
   for (const Recovery policy : policies) {
-    const bool mapped = compare_opening<MappedDisk>(judge, policy, start_lsn, read_from);
-    const bool read = compare_opening<ReadDisk>(judge, policy, start_lsn, read_from);
+    const bool mapped = compare_opening<MappedDisk>(judge, policy, start_lsn, readings);
+    const bool read = compare_opening<ReadDisk>(judge, policy, start_lsn, readings);
     claim(mapped == read, "a storage that maps is judged as one that does not");
-    compare_opening<UnsavingDisk>(judge, policy, start_lsn, read_from);
+    compare_opening<UnsavingDisk>(judge, policy, start_lsn);
   }
 }
 

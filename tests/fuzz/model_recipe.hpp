@@ -77,7 +77,7 @@ void one_call(Recipe& recipe, Log& log) {
 
 template <class Log>
 void follow(Recipe& recipe, Log& log) {
-  constexpr std::size_t most_bytes = 400'000;
+  constexpr std::size_t most_bytes = 150'000;
   log.open(LogOptions::from(recipe));
   for (int calls = 0; calls < 50 && !recipe.empty() && log.file_bytes() < most_bytes; ++calls) one_call(recipe, log);
   log.read(0);
