@@ -28,15 +28,22 @@ struct NoProgress {
   void operator()(std::size_t) const noexcept {}
 };
 
-/// The frame of one event, of header.size bytes, to `room`: the short way for room in one piece.
-REWAL_INLINE void encode_record_frame(std::byte* room, const format::Header& header, Bytes payload, Bytes meta) noexcept {
+/// The frame of one event, to `room` in one piece: the short way.
+REWAL_INLINE void encode_record_frame(std::byte* room, Lsn lsn, std::uint32_t size, Bytes payload, Bytes meta) noexcept {
+  format::Header header;
+  header.count = 1;
+  header.first_lsn = lsn;
+  header.size = size;
   const format::HeaderWords words = format::header_words(header);
   const Crc32cPrefix prefix{words.first, words.second, words.third, record_header_word(payload, meta)};
-  const Bytes begin = meta.empty() ? payload : meta;
-  std::byte* const after_begin = room + Crc32cPrefix::bytes + begin.size();
-  std::uint32_t crc = crc32c_prefixed_copy(prefix, room, begin.data(), begin.size());
-  if (!meta.empty()) crc = crc32c_copy(crc, after_begin, payload.data(), payload.size());
-  store_le(room + header.size - format::trailer_bytes, crc);
+  std::uint32_t crc = 0;
+  if (meta.empty()) {
+    crc = crc32c_prefixed_copy(prefix, room, payload.data(), payload.size());
+  } else {
+    crc = crc32c_prefixed_copy(prefix, room, meta.data(), meta.size());
+    crc = crc32c_copy(crc, room + Crc32cPrefix::bytes + meta.size(), payload.data(), payload.size());
+  }
+  store_le(room + size - format::trailer_bytes, crc);
 }
 
 template <class Progress = NoProgress>

@@ -31,6 +31,11 @@ namespace detail {
   return std::uint64_t{format::record_header_bytes} + meta.size() + payload.size();
 }
 
+/// A frame of that one record.
+[[nodiscard]] inline std::uint64_t record_frame_bytes(Bytes payload, Bytes meta) noexcept {
+  return format::frame_overhead + record_bytes(payload, meta);
+}
+
 /// The record header as the low 6 bytes of a word.
 [[nodiscard]] inline std::uint64_t record_header_word(Bytes payload, Bytes meta) noexcept {
   static_assert(format::payload_length_at == 0 && format::meta_length_at == 4);

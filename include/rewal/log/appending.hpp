@@ -31,12 +31,17 @@ class Appending {
  public:
   explicit Appending(Core& core) noexcept : core_(core) {}
 
+  /// The short way first: whatever it does not take comes to the checks.
   [[nodiscard]] REWAL_INLINE Result<Lsn> one(Bytes payload, Bytes meta, Append how) {
     if (REWAL_UNLIKELY(core_.inside_policy())) return Errc::invalid_state;
     core_.hooks.before_append(Events(payload, meta));
-    if (REWAL_UNLIKELY(core_.ring.is_sealed())) return Enqueueing<Core>(core_).why_sealed();
-    if (REWAL_UNLIKELY(meta.size() > format::max_meta_bytes)) return long_meta();
-    return append({payload, meta, 1, 0, false}, how);
+    const std::uint64_t size = record_frame_bytes(payload, meta);
+    if (REWAL_LIKELY(size <= core_.most_direct_bytes && meta.size() <= format::max_meta_bytes)) {
+      const Lsn lsn =
+          Enqueueing<Core>(core_).put_directly(payload, meta, static_cast<std::uint32_t>(size), how);
+      if (REWAL_LIKELY(lsn != 0)) return lsn;
+    }
+    return one_checked(payload, meta, how);
   }
 
   [[nodiscard]] Result<Lsn> batch(const Batch& batch, Append how) {
@@ -53,8 +58,18 @@ class Appending {
   }
 
  private:
-  [[nodiscard]] REWAL_INLINE Result<Lsn> append(const Unnumbered& frame, Append how) {
-    if (REWAL_UNLIKELY(frame.frame_bytes() > most_frame_bytes())) return long_frame();
+  [[nodiscard]] REWAL_NOINLINE Result<Lsn> one_checked(Bytes payload, Bytes meta, Append how) {
+    if (core_.ring.is_sealed()) return Enqueueing<Core>(core_).why_sealed();
+    if (meta.size() > format::max_meta_bytes) {
+      return Error(Errc::invalid_record, "the meta is over 65535 bytes: put what is long into the payload");
+    }
+    return append({payload, meta, 1, 0, false}, how);
+  }
+
+  [[nodiscard]] Result<Lsn> append(const Unnumbered& frame, Append how) {
+    if (frame.frame_bytes() > (std::min)(core_.options.max_frame_bytes, format::max_frame_bytes)) {
+      return Error(Errc::invalid_record, "the frame is over max_frame_bytes: append less at once, or raise that limit");
+    }
     if constexpr (Core::compresses) {
       return append_compressed(frame, how);
     } else {
@@ -70,16 +85,6 @@ class Appending {
     const Result<Lsn> lsn = Enqueueing<Core>(core_).put(*compressed, how);
     if (lsn && *lsn != 0 && saved != 0) core_.compressed_bytes.fetch_add(saved, std::memory_order_relaxed);
     return lsn;
-  }
-
-  [[nodiscard]] std::uint64_t most_frame_bytes() const noexcept {
-    return (std::min)(core_.options.max_frame_bytes, format::max_frame_bytes);
-  }
-  [[nodiscard]] REWAL_NOINLINE static Error long_meta() {
-    return {Errc::invalid_record, "the meta is over 65535 bytes: put what is long into the payload"};
-  }
-  [[nodiscard]] REWAL_NOINLINE static Error long_frame() {
-    return {Errc::invalid_record, "the frame is over max_frame_bytes: append less at once, or raise that limit"};
   }
 
   Core& core_;

@@ -76,6 +76,7 @@ struct Core {
         hooks(std::move(hook_object), side.get()),
         before_first(last_lsn != 0 ? 0 : chosen.start_lsn - 1),
         ring(chosen.queue_bytes, chosen.queue_capacity, last_lsn + before_first + 1),
+        most_direct_bytes(compresses ? 0 : (std::min)(ring.most_direct_bytes(), chosen.max_frame_bytes)),
         writer(*side, ring, std::move(indexer), hooks,
                {chosen.buffer_capacity, chosen.preallocate_bytes, chosen.sync_mode.kind() == SyncMode::Kind::interval},
                end, last_lsn + before_first) {}
@@ -92,6 +93,7 @@ struct Core {
   Calls hooks;
   const Lsn before_first;  // of a log that was empty when opened: the LSN before its first; else 0
   Queue ring;
+  const std::uint64_t most_direct_bytes;  // a frame of one record up to this goes into the queue without further checks
   Pen<Threads> pen;
   LogWriter writer;
 

@@ -11,8 +11,10 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <span>
 #include <utility>
 
+#include <rewal/bytes.hpp>
 #include <rewal/codec/frame_sink.hpp>
 #include <rewal/error.hpp>
 #include <rewal/log/core.hpp>
@@ -22,6 +24,7 @@
 #include <rewal/platform.hpp>
 #include <rewal/result.hpp>
 #include <rewal/storage/out_of_memory.hpp>
+#include <rewal/sync/claim_word.hpp>
 #include <rewal/sync/ring.hpp>
 
 namespace rewal::detail {
@@ -34,18 +37,42 @@ class Enqueueing {
  public:
   explicit Enqueueing(Core& core) noexcept : core_(core) {}
 
-  /// The LSN of the frame's last event; 0 if it was dropped.
-  [[nodiscard]] REWAL_INLINE Result<Lsn> put(const Unnumbered& frame, Append how) {
-    const std::uint64_t size = frame.frame_bytes();
-    if (REWAL_LIKELY(size <= core_.ring.capacity_bytes() && frame.count <= core_.ring.capacity_records())) {
-      const Claim claim = core_.ring.try_claim(static_cast<std::uint32_t>(size), frame.count, wake(how));
-      if (REWAL_LIKELY(claim)) {
-        if (REWAL_UNLIKELY(claim.overdrawn) && !await_place(claim)) return why_sealed();
-        fill(frame, claim);
-        return claim.first_lsn + (frame.count - 1);
-      }
+  /// The frame of one record, of `size` bytes, at most Core::most_direct_bytes, if there is room at once. Its LSN, or 0
+  /// where put() has to see to it, or to say why not. All that it is given and makes stays in registers.
+  [[nodiscard]] REWAL_INLINE Lsn put_directly(Bytes payload, Bytes meta, std::uint32_t size, Append how) {
+    Claim claim;
+    if (REWAL_UNLIKELY(!core_.ring.try_claim_directly(claim, size, wake(how)))) return 0;
+    if (REWAL_UNLIKELY(claim.overdrawn) && !await_place(claim.end)) return 0;
+    const RingSpan<std::byte> room = core_.ring.room(claim);
+    if (REWAL_LIKELY(room.second.empty())) {
+      encode_record_frame(room.first.data(), claim.first_lsn, size, payload, meta);
+    } else {
+      encode_over_the_end(room.first, room.second, claim.first_lsn, payload, meta);
     }
-    return put_slowly(frame, how);
+    core_.ring.publish(claim);
+    if (REWAL_UNLIKELY(claim.owes_wake_up)) wake_writer_from_rest(claim.ended_sleep);
+    return claim.first_lsn;
+  }
+
+  /// Any frame. The LSN of its last event; 0 if it was dropped.
+  [[nodiscard]] Result<Lsn> put(const Unnumbered& frame, Append how) {
+    const auto size = static_cast<std::uint32_t>(frame.frame_bytes());
+    if (is_large(size, frame.count)) return put_large(frame, size, how);
+    Claim claim = core_.ring.try_claim(size, frame.count, wake(how));
+    while (claim.refusal == Refusal::held && !blocks() && core_.ring.empty()) {
+      Threads::yield();  // a large frame is about to go in, or gives up
+      claim = core_.ring.try_claim(size, frame.count, wake(how));
+    }
+    if (must_wait(claim)) {
+      claim = wait_for_room(size, false, [&](bool holding) {
+        return holding ? core_.ring.try_claim_held(size, frame.count)
+                       : core_.ring.try_claim(size, frame.count, wake(how));
+      });
+    }
+    if (!claim) return refuse(claim.refusal, frame.count, how);
+    if (claim.overdrawn && !await_place(claim.end)) return why_sealed();
+    fill(frame, claim);
+    return claim.first_lsn + (frame.count - 1);
   }
 
   /// Whoever seals says why right after it.
@@ -64,40 +91,25 @@ class Enqueueing {
 
   [[nodiscard]] static Wake wake(Append how) noexcept { return how == Append::awaited ? Wake::nobody : Wake::writer; }
 
-  REWAL_INLINE void fill(const Unnumbered& frame, const Claim& claim) {
-    frame.encode(core_.ring.room(claim), claim.first_lsn);
+  void fill(const Unnumbered& frame, const Claim& claim) {
+    const RingSpan<std::byte> room = core_.ring.room(claim);
+    frame.encode(FrameSink(room.first, room.second), claim.first_lsn);
     core_.ring.publish(claim);
-    if (REWAL_UNLIKELY(claim.owes_wake_up)) wake_writer_from_rest(claim.ended_sleep);
+    if (claim.owes_wake_up) wake_writer_from_rest(claim.ended_sleep);
+  }
+
+  REWAL_NOINLINE static void encode_over_the_end(std::span<std::byte> first, std::span<std::byte> second, Lsn lsn,
+                                                 Bytes payload, Bytes meta) noexcept {
+    Unnumbered{payload, meta, 1, 0, false}.encode(FrameSink(first, second), lsn);
   }
 
   /// Until the place of an overdrawn claim has been consumed. False after an error or a close: it never will be.
-  [[nodiscard]] REWAL_NOINLINE bool await_place(const Claim claim) const {
-    while (core_.ring.still_overdrawn(claim)) {
+  [[nodiscard]] REWAL_NOINLINE bool await_place(Word claim_end) const {
+    while (core_.ring.still_overdrawn(claim_end)) {
       if (core_.writer.failed() || core_.writer.abandoned()) return false;
       Threads::yield();
     }
     return true;
-  }
-
-  /// After a refusal, or where the frame is a large one.
-  [[nodiscard]] REWAL_NOINLINE Result<Lsn> put_slowly(const Unnumbered& frame, Append how) {
-    const auto size = static_cast<std::uint32_t>(frame.frame_bytes());
-    if (is_large(size, frame.count)) return put_large(frame, size, how);
-    Claim claim = core_.ring.try_claim(size, frame.count, wake(how));
-    while (claim.refusal == Refusal::held && !blocks() && core_.ring.empty()) {
-      Threads::yield();  // a large frame is about to go in, or gives up
-      claim = core_.ring.try_claim(size, frame.count, wake(how));
-    }
-    if (must_wait(claim)) {
-      claim = wait_for_room(size, false, [&](bool holding) {
-        return holding ? core_.ring.try_claim_held(size, frame.count)
-                       : core_.ring.try_claim(size, frame.count, wake(how));
-      });
-    }
-    if (!claim) return refuse(claim.refusal, frame.count, how);
-    if (claim.overdrawn && !await_place(claim)) return why_sealed();
-    fill(frame, claim);
-    return claim.first_lsn + (frame.count - 1);
   }
 
   // ---- large frames ----------------------------------------------------------------------------------------------

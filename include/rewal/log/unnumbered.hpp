@@ -6,7 +6,6 @@
 #ifndef REWAL_LOG_UNNUMBERED_HPP
 #define REWAL_LOG_UNNUMBERED_HPP
 
-#include <cstddef>
 #include <cstdint>
 
 #include <rewal/bytes.hpp>
@@ -14,8 +13,6 @@
 #include <rewal/codec/frame_sink.hpp>
 #include <rewal/codec/records.hpp>
 #include <rewal/lsn.hpp>
-#include <rewal/platform.hpp>
-#include <rewal/sync/ring.hpp>
 
 namespace rewal::detail {
 
@@ -26,36 +23,23 @@ struct Unnumbered {
   std::uint16_t flags = 0;
   bool is_region = false;
 
-  [[nodiscard]] REWAL_INLINE std::uint64_t frame_bytes() const noexcept {
-    return format::frame_overhead + (is_region ? payload.size() : record_bytes(payload, meta));
+  [[nodiscard]] std::uint64_t frame_bytes() const noexcept {
+    return is_region ? format::frame_overhead + payload.size() : record_frame_bytes(payload, meta);
   }
 
-  /// Into `room`, which has exactly frame_bytes().
-  REWAL_INLINE void encode(const RingSpan<std::byte>& room, Lsn first_lsn) const noexcept {
-    if (REWAL_LIKELY(!is_region && room.second.empty())) {
-      return encode_record_frame(room.first.data(), header(first_lsn), payload, meta);
-    }
-    encode(FrameSink(room.first, room.second), first_lsn);
-  }
-
-  /// Piece by piece, so that the sink can tell of its progress.
+  /// To a sink with room for exactly frame_bytes().
   template <class Progress>
   void encode(FrameSink<Progress> sink, Lsn first_lsn) const noexcept {
-    if (is_region) {
-      sink.put_region_frame(header(first_lsn), payload);
-    } else {
-      sink.put_record_frame(header(first_lsn), payload, meta);
-    }
-  }
-
- private:
-  [[nodiscard]] REWAL_INLINE format::Header header(Lsn first_lsn) const noexcept {
     format::Header header;
     header.flags = flags;
     header.count = count;
     header.first_lsn = first_lsn;
     header.size = static_cast<std::uint32_t>(frame_bytes());
-    return header;
+    if (is_region) {
+      sink.put_region_frame(header, payload);
+    } else {
+      sink.put_record_frame(header, payload, meta);
+    }
   }
 };
 

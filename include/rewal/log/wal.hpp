@@ -80,7 +80,10 @@ class [[nodiscard]] Wal {
   /// reaches the storage within about a millisecond; flush() waits for that, append_durable() for the fsync too.
   /// Errors: `invalid_record` over the limits, `queue_full` with Backpressure::error, `invalid_lsn` past 2^64-2, what
   /// the compressor returned. A refused append takes no LSN. With Backpressure::drop a dropped event returns LSN 0.
-  Result<Lsn> append(BytesArg payload) { return append_with_meta(payload, BytesArg{}); }
+  Result<Lsn> append(BytesArg payload) {
+    if (!core_) return Errc::not_running;
+    return detail::Appending<Core>(*core_).one(payload.bytes(), {}, detail::Append::queued);
+  }
 
   /// As append(). Meta holds at most 65,535 bytes; an empty one reads back as "no meta".
   Result<Lsn> append_with_meta(BytesArg payload, BytesArg meta) {

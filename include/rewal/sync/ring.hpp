@@ -142,14 +142,24 @@ class Ring {
   // ---- producers -------------------------------------------------------------------------------------------------
 
   /// Takes a place for one frame of `size` bytes with `records` LSNs, or says why not. `size <= capacity_bytes()`.
-  [[nodiscard]] REWAL_INLINE Claim try_claim(std::uint32_t size, std::uint32_t records, Wake wake) noexcept {
+  [[nodiscard]] Claim try_claim(std::uint32_t size, std::uint32_t records, Wake wake) noexcept {
+    Claim claim;
     if (REWAL_UNLIKELY(!layout_.counts_frames())) {
       if (const Refusal why = full_or_worse(); why != Refusal::full) return refused(why);
       if (!reserve_frame()) return refused(full_or_worse());
     }
-    const Claim claim = claim_word<Kind::ordinary>(size, records, wake);
-    if (REWAL_UNLIKELY(!claim) && !layout_.counts_frames()) frames_claimed_.fetch_sub(1, std::memory_order_relaxed);
+    if (!claim_word<Kind::ordinary>(claim, size, records, wake) && !layout_.counts_frames()) {
+      frames_claimed_.fetch_sub(1, std::memory_order_relaxed);
+    }
     return claim;
+  }
+  /// The same for one record of at most most_direct_bytes(); false: use try_claim(). (Into a local variable of the caller, so that it
+  /// stays in registers: stored in bytes and loaded as words, a claim costs more than the swap.)
+  [[nodiscard]] REWAL_INLINE bool try_claim_directly(Claim& claim, std::uint32_t size, Wake wake) noexcept {
+    return claim_word<Kind::ordinary>(claim, size, 1, wake);
+  }
+  [[nodiscard]] std::uint64_t most_direct_bytes() const noexcept {
+    return layout_.counts_frames() ? capacity_bytes_ : 0;
   }
 
   /// Whether nothing can be claimed any more. A hint until seal() has returned.
@@ -157,9 +167,9 @@ class Ring {
     return (head_.load(std::memory_order_relaxed) & claim_flag::sealed) != 0;
   }
 
-  /// Whether an overdrawn claim still must not touch its memory. See OVERDRAWN CLAIMS.
-  [[nodiscard]] bool still_overdrawn(const Claim& claim) const noexcept {
-    return layout_.distance(tail_.load(std::memory_order_acquire), claim.end).bytes > memory_bytes_;  // R4, partner R3
+  /// Whether an overdrawn claim that ends there still must not touch its memory. See OVERDRAWN CLAIMS.
+  [[nodiscard]] bool still_overdrawn(Word claim_end) const noexcept {
+    return layout_.distance(tail_.load(std::memory_order_acquire), claim_end).bytes > memory_bytes_;  // R4, partner R3
   }
 
   [[nodiscard]] RingSpan<std::byte> room(const Claim& claim) noexcept { return span_at(claim.offset, claim.size); }
@@ -185,8 +195,8 @@ class Ring {
   /// As try_claim, by the holder, who stays the holder.
   [[nodiscard]] Claim try_claim_held(std::uint32_t size, std::uint32_t records) noexcept {
     if (!layout_.counts_frames() && !reserve_frame()) return refused(full_or_worse());
-    const Claim claim = claim_word<Kind::by_holder>(size, records, Wake::writer);
-    if (!claim && !layout_.counts_frames()) frames_claimed_.fetch_sub(1, std::memory_order_relaxed);
+    Claim claim;
+    if (!claim_word<Kind::by_holder>(claim, size, records, Wake::writer) && !layout_.counts_frames()) frames_claimed_.fetch_sub(1, std::memory_order_relaxed);
     return claim;
   }
 
@@ -195,9 +205,8 @@ class Ring {
   [[nodiscard]] Claim try_claim_large(std::uint32_t size, std::uint32_t records, bool already_held) noexcept {
     if (!empty()) return refused(full_or_worse());
     frames_claimed_.fetch_add(1, std::memory_order_relaxed);
-    const Claim claim =
-        claim_word<Kind::large>(size, records, Wake::writer, already_held ? Word{0} : claim_flag::held);
-    if (!claim) {
+    Claim claim;
+    if (!claim_word<Kind::large>(claim, size, records, Wake::writer, already_held ? Word{0} : claim_flag::held)) {
       frames_claimed_.fetch_sub(1, std::memory_order_relaxed);
       return claim;
     }
@@ -402,17 +411,18 @@ class Ring {
   enum class Kind : std::uint8_t { ordinary, by_holder, large };
 
   /// The compare-and-swap of every claim. An ordinary one is refused while the queue is held; a large frame takes no
-  /// place, needs an empty queue, and `raises` the hold if it has none.
+  /// place, needs an empty queue, and `raises` the hold if it has none. False: claim.refusal says why.
   template <Kind kind>
-  [[nodiscard]] REWAL_INLINE Claim claim_word(std::uint32_t size, std::uint32_t records, Wake wake, Word raises = 0) noexcept {
+  [[nodiscard]] REWAL_INLINE bool claim_word(Claim& claim, std::uint32_t size, std::uint32_t records, Wake wake,
+                                             Word raises = 0) noexcept {
     constexpr bool large = kind == Kind::large;
     const Word stopping = claim_flag::sealed | (kind == Kind::ordinary ? claim_flag::held : raises);
     const std::uint64_t bytes = large ? 0 : size;
-    Claim claim;
     Word head = head_.load(std::memory_order_relaxed);
     for (;;) {
       if (REWAL_UNLIKELY((head & stopping) != 0)) {
-        return refused((head & claim_flag::sealed) != 0 ? Refusal::sealed : Refusal::held);
+        claim.refusal = (head & claim_flag::sealed) != 0 ? Refusal::sealed : Refusal::held;
+        return false;
       }
       const Word tail = tail_.load(std::memory_order_acquire);  // R4, partner R3
       const Lsn behind = next_lsn_.load(std::memory_order_relaxed);
@@ -420,17 +430,20 @@ class Ring {
       const bool room = large ? ClaimLayout::same_place(head, tail)
                               : used.bytes + bytes <= capacity_bytes_ && used.frames < capacity_frames_ &&
                                     used.records + records <= layout_.most_records();
-      const bool lsns = behind < last_carefree_lsn_ || lsns_left(layout_.full_lsn(head, behind), records);
+      claim.first_lsn = layout_.full_lsn(head, behind);
+      const bool lsns = behind < last_carefree_lsn_ || lsns_left(claim.first_lsn, records);
       if (REWAL_UNLIKELY(!room || !lsns)) {
         // An old head with a newer tail looks full when it is not, and so does an old tail with a newer head: the
         // verdict counts for the current head only, and for a tail at least as new as those who claimed up to it saw.
         const Word now = head_.load(std::memory_order_seq_cst);
         if (now == head && tail_.load(std::memory_order_acquire) == tail) {
-          return refused(room ? Refusal::lsns_exhausted : Refusal::full);
+          claim.refusal = room ? Refusal::lsns_exhausted : Refusal::full;
+          return false;
         }
         head = now;
         continue;
       }
+      claim.offset = layout_.offset(head);
       claim.end = layout_.advanced(head, bytes, 1, records) | raises;
       claim.owes_wake_up = REWAL_UNLIKELY((head & claim_flag::resting) != 0) && wake == Wake::writer &&
                            (large || (head & claim_flag::asleep) != 0 || fills_half(used, bytes));
@@ -438,16 +451,20 @@ class Ring {
       if (claim.owes_wake_up) claim.end &= ~claim_flag::resting;
       if (REWAL_LIKELY(head_.compare_exchange_weak(head, claim.end, std::memory_order_seq_cst,
                                                    std::memory_order_relaxed))) {  // R6
-        break;
+        // R4 again: the tail brings an LSN (R5) that is behind this claim by no more than what is in flight. Where both
+        // are what they were before the swap, which waited for all that came before it, so is what follows from them.
+        const Word tail_now = tail_.load(std::memory_order_acquire);
+        const Lsn behind_now = next_lsn_.load(std::memory_order_relaxed);
+        claim.overdrawn = false;
+        if (REWAL_UNLIKELY(tail_now != tail || behind_now != behind)) {
+          claim.overdrawn = !large && layout_.distance(tail_now, claim.end).bytes > memory_bytes_;
+          claim.first_lsn = layout_.full_lsn(head, behind_now);
+        }
+        claim.size = size;
+        claim.refusal = Refusal::none;
+        return true;
       }
     }
-    claim.size = size;
-    claim.offset = layout_.offset(head);
-    // R4 again: the tail brings an LSN (R5) that is behind this claim by no more than what is in flight.
-    const Word tail = tail_.load(std::memory_order_acquire);
-    claim.overdrawn = !large && REWAL_UNLIKELY(layout_.distance(tail, claim.end).bytes > memory_bytes_);
-    claim.first_lsn = layout_.full_lsn(head, next_lsn_.load(std::memory_order_relaxed));
-    return claim;
   }
 
   [[nodiscard]] bool fills_half(const ClaimLayout::Distance& used, std::uint64_t bytes) const noexcept {
