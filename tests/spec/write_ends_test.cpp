@@ -147,8 +147,8 @@ TEST_CASE("an error between the parts of a frame leaves the whole frames before 
     const Disk disk(storage);
     {
       auto wal = open_on(disk, 4096);
-      append_behind_a_held_write(wal, disk, 100, 777);
       storage.fail(Op::write, k, 5, Fault::for_ever);
+      append_behind_a_held_write(wal, disk, 100, 777);
       CHECK(errno_of(wal.flush()) == 5);
       CHECK(wal.last_lsn() < 101);
       CHECK(frame_ends(storage.content()).size() >= wal.last_lsn() + 1);

@@ -385,13 +385,14 @@ TEST_CASE("a mapping that waits for another meets close and says so") {
   CHECK(storage.write(abc));
   std::promise<void> mapping;
   std::promise<void> go_on;
+  std::atomic<int> mappings{0};
   home.files.watch->on_map = [&] {
+    if (mappings++ != 0) return;
     mapping.set_value();
     go_on.get_future().wait();
   };
   auto first = std::async(std::launch::async, [&] { return storage.map(3).has_value(); });
   mapping.get_future().wait();
-  home.files.watch->on_map = [] {};
   std::atomic<bool> begins{false};
   auto second = std::async(std::launch::async, [&] {
     begins = true;
