@@ -2,8 +2,8 @@
 //
 // How does the log stand among others that do the same work? Events of 128 bytes, one a call: without fsync, in
 // nanoseconds an append, until all is written; and durable, in commits a second by threads in a closed loop. Each peer
-// is set up as its documentation advises for this work, and what is not the work of its log is switched off; each one's
-// file is read back and counted. Those that are not installed are left out.
+// is set up in its favour: what is not the work of its log is switched off. Each one's file is read back and counted.
+// Those that are not installed are left out.
 //
 // Without fsync, an append of LevelDB, SQLite and LMDB has made its system call when it returns. The others have their
 // events in a buffer of the process.

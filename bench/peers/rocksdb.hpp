@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // RocksDb: its write-ahead log alone, which log data goes into and nothing else. Without the promise of durability the
-// log is written at `flush` and when its buffer is full, as the documentation advises for speed. Any thread; RocksDB
+// log is written at `flush` and when its buffer is full, which RocksDB calls a manual flush. Any thread; RocksDB
 // groups those that come together.
 
 #ifndef REWAL_BENCH_PEERS_ROCKSDB_HPP

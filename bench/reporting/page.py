@@ -9,6 +9,23 @@ import plots
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
+SHORT = {
+    "P1": "append by 1, 2, 4, 8 threads, flush included; `write` in pieces of 64 KiB",
+    "P2": "append in bursts into a queue with room; one copy-and-checksum",
+    "P3": "batch of 100, flush included; one `write`",
+    "P4": "append and flush; one `write`",
+    "P5": "durable append, one thread; `write` and `fdatasync` into reserved space",
+    "P6": "durable appends a second by 8, 32 threads; leader group commit. Events an fsync covers; threads",
+    "P7": "recovery of 1M events at open; one checksum pass",
+    "P8": "replay, borrowed iterator over 1M events; one checksum pass",
+    "P9": "CRC-32C of {bytes} bytes, in bytes a second; one stream of the CRC instruction",
+    "P10": "iterator near the end of 1M events; opening and mapping the file",
+    "P11": "heap allocations of {kind}",
+    "P12": "wake-ups of an idle log in a second, by sync mode {kind}",
+    "P13": "compiling the header; the standard headers it needs",
+    "P14": "slowdown from 1 MB to 1 GB; index of 1 GB, MiB",
+}
+
 
 def figure(value):
     if value is None:
@@ -46,6 +63,23 @@ def with_bars(rows):
         lines.append([row.name, row.bench, row.what, row.unit, side(row, 0), side(row, 1), f"{sign} {figure(row.bar)}",
                       figure(row.reach), figure(row.result), verdict(row)])
     return table(head, lines)
+
+
+def in_short(rows):
+    """A line for each of P1 to P14."""
+    lines = []
+    for word, what in SHORT.items():
+        its = sorted((row for row in rows if row.performance == word), key=lambda row: "covered" in row.name)
+        if not its:
+            continue
+        what = what.format(bytes=", ".join(str(row.number("bytes")) for row in its),
+                           kind=", ".join(row.name.split("/")[-1] for row in its))
+        sign = "at most" if its[0].less_is_better else "at least"
+        met = sum(row.holds(row.bar) for row in its)
+        lines.append([word, what, ", ".join(figure(row.result) for row in its),
+                      f"{sign} " + ", ".join(dict.fromkeys(figure(row.bar) for row in its)),
+                      "yes" if met == len(its) else f"**{met} of {len(its)}**" if met else "**no**"])
+    return table(["", "128 B; what it stands beside", "ratio or number", "bar", "met"], lines)
 
 
 def without_bars(rows):
@@ -119,7 +153,8 @@ def write(measured, drawn, missing, failures, given):
     text += machine(measured)
     if performance:
         benches = dict.fromkeys(row.bench for row in performance)
-        text += section("P1 to P14", f"{summary(measured)}.\n\n{with_bars(performance)}", benches)
+        tables = in_short(performance) + "\n" + with_bars(performance)
+        text += section("P1 to P14", f"{summary(measured)}.\n\n{tables}", benches)
     others = [
         ("Batches", ["P3", "batch"], without_bars, "batch", None),
         ("Large events", ["large"], lambda rows: all_sides(rows, "KiB"), "large", None),
