@@ -33,7 +33,7 @@ class Background {
       : core_(core),
         mode_(core.options.sync_mode.kind()),
         look_every_(core.look_period()),
-        enough_((std::min)(2 * core.options.buffer_capacity, core.ring.capacity_bytes() / 2)) {}
+        enough_(2 * (std::min)(core.options.buffer_capacity, core.ring.capacity_bytes() / 4)) {}
 
   /// The thread's whole life.
   void run() {

@@ -60,12 +60,13 @@ class [[nodiscard]] Builder {
   Builder&& queue_capacity(std::uint64_t frames) && { return std::move(queue_capacity(frames)); }
 
   /// Most bytes of them, up to 1 GiB; a larger single frame is accepted when it stands alone, and later appends queue
-  /// behind it. Default 2112 KiB: producers and writer rarely meet, and two frames of 1 MiB
-  /// are in flight at once (bench_defaults). Of more than 4 MiB, a ninth holds the queue's own marks.
+  /// behind it. Default 2112 KiB: producers and writer rarely meet, and two frames of 1 MiB are in flight at once
+  /// (bench_defaults). Of more than 4 MiB, a ninth holds the queue's own marks. An idle log gives the memory back.
   Builder& queue_bytes(std::uint64_t bytes) & { return set([&] { options_.queue_bytes = bytes; }); }
   Builder&& queue_bytes(std::uint64_t bytes) && { return std::move(queue_bytes(bytes)); }
 
-  /// Most bytes in one write, a larger single frame excepted. Default 64 KiB.
+  /// Most bytes in one write, a larger single frame excepted. Default 64 KiB. Where more than that is queued, a write ends
+  /// at a multiple of this (of the power of two below it) in the file, inside a frame too: whole pages cost less.
   Builder& buffer_capacity(std::uint64_t bytes) & { return set([&] { options_.buffer_capacity = bytes; }); }
   Builder&& buffer_capacity(std::uint64_t bytes) && { return std::move(buffer_capacity(bytes)); }
 

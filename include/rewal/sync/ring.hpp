@@ -37,8 +37,8 @@
 // date. It is at most one claim per stalled thread beyond capacity, places are counted over four laps, and a producer
 // compares its claim with a tail read after it: it finds itself overdrawn and waits before it touches memory.
 //
-// MEMORY. That of a large queue is given back while the log is idle, by the consumer as a holder of an empty queue: nobody
-// has a place in it then, and by I6 nobody gets one meanwhile.
+// MEMORY. That of a large queue is given back while the log is idle, by the consumer as a holder of an empty queue:
+// nobody has a place in it then, and by I6 nobody gets one meanwhile.
 //
 // LIVENESS. Lock-free is said of the claim alone: some producer's swap succeeds. A producer preempted between claim
 // and publish delays the consumption of everything after it, since the file has no holes.
@@ -153,8 +153,8 @@ class Ring {
     }
     return claim;
   }
-  /// The same for one record of at most most_direct_bytes(); false: use try_claim(). (Into a local variable of the caller, so that it
-  /// stays in registers: stored in bytes and loaded as words, a claim costs more than the swap.)
+  /// The same for one record of at most most_direct_bytes(); false: use try_claim(). (Into a local variable of the
+  /// caller, so that it stays in registers: stored in bytes and loaded as words, a claim costs more than the swap.)
   [[nodiscard]] REWAL_INLINE bool try_claim_directly(Claim& claim, std::uint32_t size, Wake wake) noexcept {
     return claim_word<Kind::ordinary>(claim, size, 1, wake);
   }
@@ -196,7 +196,9 @@ class Ring {
   [[nodiscard]] Claim try_claim_held(std::uint32_t size, std::uint32_t records) noexcept {
     if (!layout_.counts_frames() && !reserve_frame()) return refused(full_or_worse());
     Claim claim;
-    if (!claim_word<Kind::by_holder>(claim, size, records, Wake::writer) && !layout_.counts_frames()) frames_claimed_.fetch_sub(1, std::memory_order_relaxed);
+    if (!claim_word<Kind::by_holder>(claim, size, records, Wake::writer) && !layout_.counts_frames()) {
+      frames_claimed_.fetch_sub(1, std::memory_order_relaxed);
+    }
     return claim;
   }
 
