@@ -74,7 +74,7 @@ class Background {
       if (++quiet_looks_ > quiet_looks_before_sleep && core_.room.sleepers() == 0) return sleep();
     } else {
       quiet_looks_ = 0;
-      if (comes_enough() && !core_.pen.is_taken()) return;  // else whoever has the pen is at it
+      if (comes_enough()) return;
     }
     nap();
   }
@@ -160,6 +160,7 @@ class Background {
   /// Whether there is, or within a few microseconds will be, a reason to write at once.
   [[nodiscard]] bool comes_enough() {
     for (unsigned look = 0; look < looks_for_enough; ++look) {
+      if (core_.pen.is_taken()) return false;  // whoever has it is at it
       if (is_pressing()) return true;
       if (core_.ring.empty() || ending() || core_.writer.failed()) return false;
       for (unsigned i = 0; i < pauses_between_looks; ++i) Threads::pause();

@@ -8,7 +8,7 @@
 // WHO SLEEPS WHERE, AND WHO WAKES THEM (each by EventCount's protocol)
 //   room       producers that found the queue full     <- whoever consumed to half or less, put a hold down, or sealed
 //   written    flush and wait for a written LSN        <- whoever put the pen down
-//   durable    waiters for a durable LSN               <- whoever synced, or put the pen down with a sync still wanted
+//   durable    waiters for a durable LSN               <- whoever put the pen down, after a sync or with one still wanted
 //   rest       the writer thread                       <- the claim that ended its rest; requests of the lifecycle
 //   lifecycle  shutdown, waiting for the end           <- whoever closed the log
 // A waiter for an LSN never sleeps while the pen is free: it takes it and works. So whoever puts the pen down tells
@@ -107,6 +107,7 @@ struct Core {
   Atomic<Lsn> sync_wanted{0};                    // by waiters: the highest LSN that must become durable
   Atomic<std::uint32_t> sync_arrivals{0};        // by waiters: how many came for the next fsync; taken by who makes it
   std::uint32_t sync_regulars = 0;               // by the pen's holder: how many came for the last fsync or during it
+  bool owes_durable = false;                     // by the pen's holder: who waits for an fsync is still to be told
   Atomic<std::uint64_t> drops{0};                // by producers
   Atomic<std::uint64_t> compressed_bytes{0};     // by producers
 
@@ -143,11 +144,12 @@ struct Core {
     if (ring.end_rest()) rest.notify_all();
   }
 
-  /// Puts the pen down and tells those who may want it.
+  /// Puts the pen down and tells those who may want it: after, so that none of them finds it taken and sleeps again.
   void put_pen_down() {
+    const bool synced = std::exchange(owes_durable, false);
     pen.put_down();
     written.notify_all();
-    if (sync_wanted.load(std::memory_order_seq_cst) > writer.durable_lsn()) durable.notify_all();
+    if (synced || sync_wanted.load(std::memory_order_seq_cst) > writer.durable_lsn()) durable.notify_all();
     if (REWAL_UNLIKELY(writer.failed())) {
       room.notify_all();
       durable.notify_all();
@@ -187,12 +189,13 @@ struct Core {
     return since ? Threads::after(*since, options.sync_mode.period() - look_period()) : Threads::never;
   }
 
-  /// One fsync, by the pen's holder, who tells those who wait for it: `group` of them, as far as is known.
+  /// One fsync, by the pen's holder; those who wait for it, `group` of them as far as is known, are told when the pen is
+  /// put down.
   bool sync(std::uint32_t group = 0) {
     const bool synced = writer.sync();
     let_in();  // it may have written, too
     sync_regulars = group + sync_arrivals.load(std::memory_order_relaxed);
-    durable.notify_all();
+    owes_durable = true;
     return synced;
   }
 

@@ -101,7 +101,9 @@ class Waiting {
         core_.put_pen_down();
         continue;
       }
-      for (unsigned i = 0; i < spins_before_sleeping && core_.pen.is_taken(); ++i) Threads::pause();
+      // An fsync takes longer than any spin is worth.
+      const unsigned spins = &place == &core_.durable ? 0 : spins_before_sleeping;
+      for (unsigned i = 0; i < spins && core_.pen.is_taken(); ++i) Threads::pause();
       const auto key = place.prepare();
       if (reached() || !core_.pen.is_taken() || core_.writer.failed()) {
         place.cancel();
