@@ -2,7 +2,7 @@
 //
 // The calls of Windows' kernel32 that the storage needs, declared here so that no program gets <windows.h> and its
 // macros from a log. The declarations agree with that header, so both may be included in either order.
-// What the calls are for is said in windows_file.hpp and windows_text.hpp, their only users.
+// What the calls are for is said in windows_file.hpp, windows_path.hpp and windows_text.hpp, their only users.
 
 #ifndef REWAL_STORAGE_WINDOWS_API_HPP
 #define REWAL_STORAGE_WINDOWS_API_HPP
@@ -49,6 +49,7 @@ __declspec(dllimport) int(__stdcall* __stdcall GetProcAddress(HINSTANCE__*, cons
 __declspec(dllimport) int __stdcall UnmapViewOfFile(const void*);
 __declspec(dllimport) int __stdcall MoveFileExW(const wchar_t*, const wchar_t*, unsigned long);
 __declspec(dllimport) int __stdcall DeleteFileW(const wchar_t*);
+__declspec(dllimport) unsigned long __stdcall GetFullPathNameW(const wchar_t*, unsigned long, wchar_t*, wchar_t**);
 __declspec(dllimport) HINSTANCE__* __stdcall GetModuleHandleW(const wchar_t*);
 __declspec(dllimport) int __stdcall MultiByteToWideChar(unsigned, unsigned long, const char*, int, wchar_t*, int);
 __declspec(dllimport) int __stdcall WideCharToMultiByte(unsigned, unsigned long, const wchar_t*, int, char*, int,

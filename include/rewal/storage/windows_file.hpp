@@ -22,6 +22,7 @@
 #include <rewal/result.hpp>
 #include <rewal/storage/path.hpp>
 #include <rewal/storage/windows_api.hpp>
+#include <rewal/storage/windows_path.hpp>
 
 namespace rewal::detail {
 
@@ -207,12 +208,13 @@ struct WindowsFileSystem {
   }
 
   [[nodiscard]] static Result<void> rename_new(const NativePath& from, const NativePath& to) noexcept {
-    if (::MoveFileExW(from.c_str(), to.c_str(), windows::movefile_write_through) != 0) return {};
+    if (::MoveFileExW(WindowsPath(from).c_str(), WindowsPath(to).c_str(), windows::movefile_write_through) != 0)
+      return {};
     return windows::failure("renaming a file beside the log failed: check the directory's permissions");
   }
 
   [[nodiscard]] static Result<void> remove(const NativePath& path) noexcept {
-    if (::DeleteFileW(path.c_str()) != 0) return {};
+    if (::DeleteFileW(WindowsPath(path).c_str()) != 0) return {};
     return windows::failure("removing a file beside the log failed: check the directory's permissions");
   }
 
@@ -234,8 +236,8 @@ struct WindowsFileSystem {
   }
 
   [[nodiscard]] static Result<File> open_regular(const NativePath& path, unsigned long how, const char* what) noexcept {
-    File file(::CreateFileW(path.c_str(), windows::generic_read | windows::generic_write, windows::file_share_all,
-                            nullptr, how, windows::file_attribute_normal, nullptr));
+    File file(::CreateFileW(WindowsPath(path).c_str(), windows::generic_read | windows::generic_write,
+                            windows::file_share_all, nullptr, how, windows::file_attribute_normal, nullptr));
     if (file.handle() == windows::no_file) return windows::failure(what);
     if (::GetFileType(file.handle()) != windows::file_type_disk) {
       return invalid_argument("the path of the log names something other than a regular file: pass a file's path");
