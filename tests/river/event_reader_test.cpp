@@ -173,6 +173,14 @@ TEST_CASE("Assigning to an iterator gives up what it held", "[iterator]") {
   CHECK(lsns(*read_all(std::move(iterator))) == std::vector<Lsn>{2, 3});
 }
 
+TEST_CASE("An iterator assigned to itself goes on", "[iterator]") {
+  auto iterator = over<MappedDisk>(three_events().image);
+  CHECK((**iterator.next()).lsn == 1);
+  auto& same = iterator;
+  iterator = std::move(same);
+  CHECK((**iterator.next()).lsn == 2);
+}
+
 TEST_CASE("A storage that fails, throws, or claims nonsense ends the reading with an error", "[iterator]") {
   const Log log = three_events();
   const auto first_error = [&](auto answer) {

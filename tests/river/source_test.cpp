@@ -8,7 +8,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <random>
+#include <span>
+#include <system_error>
 #include <utility>
 
 #include <support/log_image.hpp>
@@ -104,6 +107,42 @@ static_assert(detail::MappingStorage<BlindDisk>);
 
 }  // namespace
 
+namespace {
+
+/// A storage whose mappings are not what was asked for: none at all, or a byte short.
+struct OddMapping {
+  Image image;
+  [[nodiscard]] Bytes bytes() const { return image; }
+};
+struct OddDisk : ReadDisk {
+  using ReadDisk::ReadDisk;
+  [[nodiscard]] Result<std::shared_ptr<const OddMapping>> map(std::uint64_t size) const {
+    if (maps_nothing) return std::shared_ptr<const OddMapping>();
+    return std::make_shared<const OddMapping>(OddMapping{cut(state->content, static_cast<std::size_t>(size) - 1)});
+  }
+  bool maps_nothing = false;
+};
+static_assert(detail::MappingStorage<OddDisk>);
+
+/// A storage that claims to have read more than it was asked for.
+struct BoastingDisk : ReadDisk {
+  using ReadDisk::ReadDisk;
+  static Result<std::size_t> read_at(std::span<std::byte> into, std::uint64_t) { return into.size() + 1; }
+};
+
+}  // namespace
+
+TEST_CASE("A mapping that is none, or of another length, is replaced by reading", "[source]") {
+  const Image image = numbered(3000);
+  for (const bool nothing : {false, true}) {
+    OddDisk disk(image);
+    disk.maps_nothing = nothing;
+    Source<OddDisk> source(disk, nullptr, image.size());
+    CHECK(same(source.at(2900, 100), image, 2900));
+    CHECK(disk.state->reads == 1);
+  }
+}
+
 TEST_CASE("A mapping whose bytes throw is replaced by reading", "[source]") {
   const Image image = numbered(3000);
   BlindDisk disk(image);
@@ -138,4 +177,29 @@ TEST_CASE("A failure tells where, and a later attempt may succeed", "[source]") 
   CHECK(source.error().system().value() == EIO);
   CHECK(source.error().offset() == 50);
   CHECK(same(source.at(50, 10), image, 50));
+}
+
+TEST_CASE("An error that tells its own place keeps it", "[source]") {
+  const Image image = numbered(3000);
+  ReadDisk disk(image);
+  Source<ReadDisk> source(disk, nullptr, image.size(), 1024);
+  fail_call(*disk.state, 1, io_error(EIO).at_offset(77));
+  CHECK(source.at(50, 10).empty());
+  CHECK(source.error().offset() == 77);
+}
+
+TEST_CASE("A storage that claims to have read too much is believed nothing", "[source]") {
+  BoastingDisk disk(numbered(3000));
+  Source<BoastingDisk> source(disk, nullptr, 3000, 1024);
+  CHECK(source.at(50, 10).empty());
+  CHECK(source.error() == Errc::io);
+  CHECK(source.error().offset() == 50);
+}
+
+TEST_CASE("More than can be addressed is not asked of the heap", "[source]") {
+  ReadDisk disk(numbered(3000));
+  Source<ReadDisk> source(disk, nullptr, UINT64_MAX);
+  CHECK(source.at(0, UINT64_MAX - 1).empty());
+  CHECK(source.error().system() == std::errc::not_enough_memory);
+  CHECK(disk.state->reads == 0);
 }

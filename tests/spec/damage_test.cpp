@@ -400,6 +400,20 @@ TEST_CASE("A second bad frame with a damaged size hides no proof", "[damage][fig
   }
 }
 
+TEST_CASE("A second bad frame with a damaged LSN, version or magic hides no proof", "[damage][figures]") {
+  Row row("G5", several, "files");
+  Log log;
+  log.some(3).event("bad").event("bad too", "meta").some(4, synced_before);
+  for (std::size_t at = log.places[4].at; at < log.places[4].at + At::size; ++at) {
+    Image image = log.image;
+    image[log.places[3].end() - 5] ^= std::byte{1};
+    image[at] ^= std::byte{1};
+    CAPTURE(at);
+    Oracle{log, row}.check<MappedDisk>(image);
+    Oracle{log, row}.check<ReadDisk>(image);
+  }
+}
+
 TEST_CASE("A payload cannot hide proof behind a header of its own", "[damage][figures]") {
   Row row("G5", several, "files");
   // As the next frame would begin, and claims everything behind it.

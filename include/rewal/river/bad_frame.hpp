@@ -103,7 +103,7 @@ class BadFrame {
     const std::uint64_t least = known - begin_ + std::uint64_t{more} * format::record_header_bytes +
                                 format::trailer_bytes;
     const bool agrees = more == 0 ? header_.size == least : header_.size >= least;
-    if (agrees && header_.size > left_from(begin_)) end_ = stream_.end();
+    if (agrees) end_ = stream_.end();
   }
 
   /// Whether the frame has the right CRC if its size is such that it ends at `end`. None after a failure.
