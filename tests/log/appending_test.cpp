@@ -23,7 +23,7 @@ using namespace rewal_test;
 namespace {
 
 thread_local std::size_t allocations = 0;  // of this thread
-thread_local bool out_of_memory = false;   // for this thread
+[[maybe_unused]] thread_local bool out_of_memory = false;  // for this thread
 
 }  // namespace
 
