@@ -291,10 +291,10 @@ TEST_CASE("a wait for what is durable does nothing") {
 
 namespace {
 
-/// A storage whose fsync takes the time that a quick device needs.
+/// A storage whose fsync takes its time: a millisecond, the least that every system sleeps.
 struct SlowSync : RecordingStorage {
   Result<void> sync() {
-    std::this_thread::sleep_for(200us);
+    std::this_thread::sleep_for(1ms);
     return RecordingStorage::sync();
   }
 };

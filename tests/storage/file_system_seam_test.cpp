@@ -369,6 +369,41 @@ TEST_CASE("where a mapping forbids the cut, close succeeds and the zeros stay") 
   CHECK(home.open());
 }
 
+TEST_CASE("where a mapping forbids a cut, zeros stay behind the end and anything else is refused") {
+  Home home;
+  std::string content = "abcdef";
+  home.dir.write("log.wal", content.append(10'000, '\0'));
+  auto storage = home.open().value();
+  home.files.watch->mapped_files_refuse = true;
+  home.refuse("truncate");
+  CHECK(storage.truncate(5).error().system().value() == 5);
+  CHECK(storage.size() == std::uint64_t{10'006});
+  CHECK(storage.truncate(6));
+  CHECK(storage.size() == std::uint64_t{6});
+  CHECK(storage.map(7).error().system() == std::errc::invalid_argument);
+  CHECK(storage.truncate(7).error().system().value() == 5);  // longer is another matter
+  CHECK(storage.write(abc) == std::size_t{3});
+  CHECK(storage.sync());
+  std::string padded = "abcdefabc";
+  CHECK(home.dir.read("log.wal") == padded.append(9'997, '\0'));
+  home.refuse("");
+  CHECK(storage.close());
+  CHECK(home.dir.read("log.wal") == "abcdefabc");
+}
+
+TEST_CASE("what cannot be read is no zeros") {
+  Home home;
+  home.dir.write("log.wal", std::string(3, '\0'));
+  auto storage = home.open().value();
+  home.files.watch->mapped_files_refuse = true;
+  home.refuse("truncate");
+  home.files.watch->failing_too = "read";
+  CHECK_FALSE(storage.truncate(0));
+  home.files.watch->failing_too = "";
+  home.files.watch->reads_nothing = true;  // the file has become shorter: nothing is left to be cut
+  CHECK(storage.truncate(0));
+}
+
 TEST_CASE("a fork that closes its copy cuts nothing and keeps the lock") {
   Home home;
   auto storage = home.open().value();

@@ -98,6 +98,21 @@ TEST_CASE("a mapped file is not truncated, and the end stays where it was") {
 }
 #endif
 
+TEST_CASE("a mapping of a log that was closed lets the next one cut the zeros behind its end, or leave them there") {
+  Home home;
+  auto first = home.open();
+  put(first, "abc");
+  CHECK(first.preallocate(4096));
+  const auto mapping = first.map(3).value();
+  CHECK(first.close());
+  auto second = home.open();
+  CHECK(second.truncate(3));
+  CHECK(second.size() == std::uint64_t{3});
+  put(second, "def");
+  CHECK(as_text(mapping->bytes()) == "abc");
+  CHECK(as_text(second.map(6).value()->bytes()) == "abcdef");
+}
+
 TEST_CASE("a storage dropped while it is mapped releases its lock") {
   Home home;
   std::shared_ptr<const FileStorage::Mapping> mapping;

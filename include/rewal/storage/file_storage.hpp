@@ -8,6 +8,7 @@
 #define REWAL_STORAGE_FILE_STORAGE_HPP
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -68,7 +69,8 @@ class BasicFileStorage {
   [[nodiscard]] Result<void> sync() { return is_open() ? state_->files.sync_data(state_->file) : Errc::closed; }
 
   /// Makes `n` the end and cuts the file there; beyond the end it adds zeros. Bytes that are cut must no longer be
-  /// touched through a mapping; Windows refuses (error 1224) while one is held.
+  /// touched through a mapping. While one is held Windows cuts nothing: zeros then stay behind the end, as preallocated
+  /// space does, and other bytes are error 1224.
   [[nodiscard]] Result<void> truncate(std::uint64_t n) { return is_open() ? state_->truncate(n) : Errc::closed; }
 
   /// The end: where the next write goes. Preallocated space does not count.
@@ -180,10 +182,27 @@ struct BasicFileStorage<FileSystem>::State {
       if (auto cut = files.truncate(file, old_end); !cut) return cut;
       reserved = old_end;
     }
-    if (auto cut = files.truncate(file, n); !cut) return cut;
-    reserved = n;
+    if (auto cut = files.truncate(file, n); cut) {
+      reserved = n;
+    } else if (!files.refused_by_mapping(cut.error()) || n > old_end || !is_zero_from(n)) {
+      return cut;
+    }
     end.store(n, std::memory_order_release);  // edge `grown`
     return {};
+  }
+
+  /// Whether all that stands at `n` and behind it is what preallocation leaves.
+  [[nodiscard]] bool is_zero_from(std::uint64_t n) {
+    std::array<std::byte, 4096> buffer;
+    while (n < reserved) {
+      const auto count = files.read_at(file, buffer, n);
+      if (!count) return false;
+      if (*count == 0) return true;
+      const auto bytes = std::span(buffer).first((std::min)(*count, buffer.size()));
+      if (std::any_of(bytes.begin(), bytes.end(), [](std::byte byte) { return byte != std::byte{}; })) return false;
+      n += bytes.size();
+    }
+    return true;
   }
 
   [[nodiscard]] Result<void> preallocate(std::uint64_t size) {
