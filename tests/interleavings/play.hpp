@@ -147,7 +147,7 @@ class RingPlay final : public Play<RingPlay> {
     const auto run = ring.gather(begun_ + buffer, begun_ + buffer);
     const std::size_t stored = run.bytes.size();
     if (stored == 0) return false;
-    check(run.is_cut || stored == run.whole_bytes, "a run ends inside a frame without need");
+    check(run.rest_bytes != 0 || stored == run.whole_bytes, "a run ends inside a frame without need");
     check(stored <= begun_ + buffer, "a run is longer than the buffer");
     touch(run.bytes.part(begun_, stored), false);
     if (run.frames != 0) ring.consume(run, take(run.bytes.part(0, run.whole_bytes), run.frames, run.last_frame_at));

@@ -167,6 +167,24 @@ TEST_CASE("shutdown is no success before the storage is closed") {
   CHECK(outcome(shut));
 }
 
+TEST_CASE("who waits for what the fsync of shutdown covers does not wait for the storage to be closed") {
+  const Disk disk;
+  auto wal = must(Wal<>::open("log").storage(disk).build());
+  Hold syncs(disk.syncs());
+  Hold closes(disk.closes());
+  const Lsn lsn = must(wal.append("event"));
+  auto ended = in_background([&] { return wal.shutdown(); });
+  syncs.await_caller();
+  auto durable = in_background([&] { return wal.wait_durable(lsn); });
+  CHECK(stays_pending(durable));
+  syncs.release();
+  closes.await_caller();
+  CHECK(outcome(durable));
+  CHECK_FALSE(is_done(ended));
+  closes.release();
+  CHECK(outcome(ended));
+}
+
 TEST_CASE("while the log drains, flush, sync, wait_durable, replay and iterator still work") {
   const Disk disk;
   auto wal = open_on(disk);

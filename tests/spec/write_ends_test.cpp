@@ -4,12 +4,14 @@
 // frame too; and what must not be seen of that: no fsync covers part of a frame, no closed file holds one.
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <rewal/wal.hpp>
+#include <memory>
 #include <set>
 #include <string>
 #include <support/blocking_storage.hpp>
@@ -17,6 +19,7 @@
 #include <support/log_image.hpp>
 #include <support/plain_decoder.hpp>
 #include <support/recording_storage.hpp>
+#include <utility>
 #include <vector>
 
 using namespace rewal_test;
@@ -139,6 +142,59 @@ TEST_CASE("a log that is closed between the parts of a frame holds whole frames 
     CHECK(*ends.rbegin() == content.size());
     CHECK(wal.last_lsn() == ends.size() - 1);
   }
+}
+
+TEST_CASE("a frame that a storage does not let go is finished when the log is closed between its parts") {
+  for (std::uint64_t through = 0; through < 20; ++through) {
+    const RecordingStorage storage;
+    const Disk disk(storage);
+    auto wal = open_on(disk, 4096);
+    storage.fail(Op::truncate, 1, 16, Fault::for_ever);  // as Windows does while the file is mapped
+    Hold hold(disk.writes());
+    must(wal.append("first"));
+    hold.await_caller();
+    for (int i = 0; i < 300; ++i) must(wal.append(std::string(777, 'e')));
+    for (std::uint64_t i = 0; i < through; ++i) hold.let_one_through();
+    disk.writes().await_passed(through);
+    auto closed = in_background([&] { return wal.close(); });
+    hold.release();
+    CHECK(outcome(closed));
+    const auto ends = frame_ends(storage.content());
+    CHECK(*ends.rbegin() == storage.content().size());
+    CHECK(wal.last_lsn() == ends.size() - 1);
+  }
+}
+
+TEST_CASE("space is reserved for the whole of a frame that a write ends in") {
+  struct Reserving : RecordingStorage {
+    struct Space {
+      std::atomic<std::uint64_t> reserved{0};
+      std::vector<std::pair<std::uint64_t, std::uint64_t>> at_writes;  // where a write ended, what was reserved then
+    };
+    std::shared_ptr<Space> space = std::make_shared<Space>();
+    Result<void> preallocate(std::uint64_t size) {
+      space->reserved = size;
+      return {};
+    }
+    Result<std::size_t> write(Bytes bytes) {
+      auto taken = RecordingStorage::write(bytes);
+      space->at_writes.emplace_back(content().size(), space->reserved.load());
+      return taken;
+    }
+  };
+  static_assert(rewal::detail::PreallocatingStorage<Reserving>);
+  const Reserving storage;
+  auto wal = must(Wal<>::open("log").storage(storage).buffer_capacity(16 * 1024).preallocate(20'000).build());
+  for (int i = 0; i < 300; ++i) must(wal.append(std::string(static_cast<std::size_t>(i % 2 == 0 ? 15'000 : 100), 'e')));
+  must(wal.shutdown());
+  const auto ends = frame_ends(storage.content());
+  std::size_t inside = 0;
+  for (const auto& [end, reserved] : storage.space->at_writes) {
+    const std::uint64_t whole = *ends.lower_bound(end);
+    inside += whole != end;
+    REQUIRE(reserved >= whole);
+  }
+  CHECK(inside > 10);
 }
 
 TEST_CASE("an error between the parts of a frame leaves the whole frames before it readable") {

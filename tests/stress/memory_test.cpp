@@ -20,6 +20,7 @@
 #include <rewal/wal.hpp>
 #include <span>
 #include <string>
+#include <support/blocking_storage.hpp>
 #include <support/harness.hpp>
 #include <support/temp_dir.hpp>
 #include <thread>
@@ -344,6 +345,34 @@ TEST_CASE("the memory of a large queue goes back to the system when the log is i
     row.count += sent;
   }
   row.note("most_idle_kib", most_idle / kib);
+}
+
+TEST_CASE("the memory of a large queue goes back also where an fsync lasts longer than the writer thread stays awake") {
+  Row row("G15", "bytes that went through a large queue, with a slow fsync behind", "bytes");
+  constexpr std::uint64_t queue_bytes = 64 * mib;
+  Sink sink;
+  sink.state->per_write = 1ms;
+  const Blocking<Sink> disk(sink);
+  static_cast<void>(plenty());
+  auto wal = must(Wal<>::open("sink").storage(disk).queue_bytes(queue_bytes).build());
+  const std::uint64_t before = resident_bytes();
+  // The fsync has to begin before the log has been idle for some milliseconds.
+  for (bool in_time = false; !in_time;) {
+    for (std::uint64_t sent = 0; sent < queue_bytes / 4; row.count += frame_bytes(64 * kib)) {
+      sent += frame_bytes(64 * kib) * (must(wal.append(payload_of(64 * kib))) != 0);
+    }
+    must(wal.flush());
+    Hold hold(disk.syncs());
+    auto durable = in_background([&] { return wal.append_durable(payload_of(1)); });
+    hold.await_caller();
+    in_time = resident_bytes() > before + queue_bytes / 8;
+    if (in_time) std::this_thread::sleep_for(100ms);
+    hold.release();
+    must(outcome(durable));
+    const bool falls = eventually([&] { return resident_bytes() <= before + slack_bytes; });
+    row.violations += !falls;
+    CHECK(falls);
+  }
 }
 #endif
 

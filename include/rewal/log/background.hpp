@@ -98,7 +98,7 @@ class Background {
   }
 
   void sleep() {
-    shed_memory();
+    if (!shed_memory()) return nap();
     if (!core_.writer.failed() && !core_.ring.fall_asleep()) return nap();
     const auto key = core_.rest.prepare();
     if (ending() || (!core_.writer.failed() && !core_.ring.is_resting())) {
@@ -110,11 +110,12 @@ class Background {
     quiet_looks_ = 0;
   }
 
-  /// An idle log does not keep the memory of its last burst.
-  void shed_memory() {
-    if (!core_.pen.try_take()) return;
+  /// An idle log does not keep the memory of its last burst. False where somebody has the pen.
+  [[nodiscard]] bool shed_memory() {
+    if (!core_.pen.try_take()) return false;
     if (core_.ring.shed_memory()) core_.room.notify_all();
     core_.put_pen_down();
+    return true;
   }
 
   [[nodiscard]] static Time earlier(Time a, Time b) noexcept { return (std::min)(a, b); }
@@ -133,7 +134,11 @@ class Background {
     }
     const Lsn before = core_.writer.last_lsn();
     write(seen);
-    if (due ? core_.write_published() : wants_sync()) core_.sync();
+    if (wants_sync()) {
+      core_.sync();
+    } else {
+      core_.keep_interval();
+    }
     core_.put_pen_down();
     if (core_.writer.last_lsn() == before) Threads::yield();  // a producer is between claim and publish
   }

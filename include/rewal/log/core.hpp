@@ -107,6 +107,7 @@ struct Core {
   Atomic<Lsn> sync_wanted{0};                    // by waiters: the highest LSN that must become durable
   Atomic<std::uint32_t> sync_arrivals{0};        // by waiters: how many came for the next fsync; taken by who makes it
   std::uint32_t sync_regulars = 0;               // by the pen's holder: how many came for the last fsync or during it
+  Lsn late_lsn = 0;                              // by the pen's holder: the last fsync could not wait for it; 0: nothing
   bool owes_durable = false;                     // by the pen's holder: who waits for an fsync is still to be told
   Atomic<std::uint64_t> drops{0};                // by producers
   Atomic<std::uint64_t> compressed_bytes{0};     // by producers
@@ -159,18 +160,33 @@ struct Core {
   /// One step of writing, by the pen's holder, who lets those in who wait for room, and keeps the interval.
   typename LogWriter::Step write_some() {
     const auto step = write_next();
-    if (step == LogWriter::Step::wrote && sync_due() <= Threads::now() && write_published()) sync();
+    if (step == LogWriter::Step::wrote) keep_interval();
     return step;
   }
 
-  /// What is published by now joins the fsync that comes next. False after an error or a close.
+  /// What is published by now joins the fsync that comes next. Where an interval does not allow it, what is left has an
+  /// fsync when it is written, or an interval later. False after an error or a close.
   bool write_published() {
     const Lsn assigned = ring.last_assigned_lsn();
+    late_lsn = 0;
     while (writer.last_lsn() < assigned) {
+      if (sync_overdue() <= Threads::now()) {
+        late_lsn = assigned;
+        break;
+      }
       const auto step = write_next();
       if (step != LogWriter::Step::wrote) return step == LogWriter::Step::nothing;
     }
     return true;
+  }
+
+  /// The fsync that an interval asks for, if it does. By the pen's holder.
+  void keep_interval() {
+    if (!times_tail()) return;
+    const bool was_late = late_lsn != 0 && writer.last_lsn() >= late_lsn;
+    if ((!was_late && sync_due() > Threads::now()) || !write_published()) return;
+    sync();
+    tell_synced();
   }
 
   [[nodiscard]] bool times_tail() const noexcept { return options.sync_mode.kind() == SyncMode::Kind::interval; }
@@ -184,22 +200,35 @@ struct Core {
 
   /// When the fsync of the oldest unsynced event has to start.
   [[nodiscard]] typename Threads::Time sync_due() const noexcept {
-    if (!times_tail() || writer.failed()) return Threads::never;
-    const auto since = writer.unsynced_since();
-    return since ? Threads::after(*since, options.sync_mode.period() - look_period()) : Threads::never;
+    return unsynced_for(options.sync_mode.period() - look_period());
   }
 
   /// One fsync, by the pen's holder; those who wait for it, `group` of them as far as is known, are told when the pen is
-  /// put down.
+  /// put down, or by tell_synced() where that is not soon.
   bool sync(std::uint32_t group = 0) {
-    const bool synced = writer.sync();
+    const bool synced = writer.sync(late_lsn);
     let_in();  // it may have written, too
     sync_regulars = group + sync_arrivals.load(std::memory_order_relaxed);
     owes_durable = true;
     return synced;
   }
 
+  void tell_synced() {
+    if (std::exchange(owes_durable, false)) durable.notify_all();
+  }
+
  private:
+  [[nodiscard]] typename Threads::Time unsynced_for(std::chrono::nanoseconds time) const noexcept {
+    if (!times_tail() || writer.failed()) return Threads::never;
+    const auto since = writer.unsynced_since();
+    return since ? Threads::after(*since, time) : Threads::never;
+  }
+  /// When it must start, whatever else could join it: later than the interval by no more than what an fsync takes, which
+  /// whoever misses it would have to wait for. By the pen's holder.
+  [[nodiscard]] typename Threads::Time sync_overdue() const noexcept {
+    return Threads::after(unsynced_for(options.sync_mode.period()), writer.last_sync_took());
+  }
+
   typename LogWriter::Step write_next() {
     const auto step = writer.write_some();
     if (step == LogWriter::Step::wrote) let_in();

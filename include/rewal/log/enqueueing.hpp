@@ -59,8 +59,8 @@ class Enqueueing {
     const auto size = static_cast<std::uint32_t>(frame.frame_bytes());
     if (is_large(size, frame.count)) return put_large(frame, size, how);
     Claim claim = core_.ring.try_claim(size, frame.count, wake(how));
-    while (claim.refusal == Refusal::held && !blocks() && core_.ring.empty()) {
-      Threads::yield();  // a large frame is about to go in, or gives up
+    while (claim.refusal == Refusal::held && !blocks() && hold_is_passing()) {
+      Threads::yield();
       claim = core_.ring.try_claim(size, frame.count, wake(how));
     }
     if (must_wait(claim)) {
@@ -140,9 +140,16 @@ class Enqueueing {
         if (no_memory) next.refusal = Refusal::sealed;  // no sense in waiting on
         return next;
       });
-    } else if (claim.refusal = core_.ring.try_hold(); claim) {
-      claim = attempt();
-      if (!claim) core_.ring.release_hold();
+    } else {
+      claim.refusal = core_.ring.try_hold();
+      while (claim.refusal == Refusal::held && hold_is_passing()) {
+        Threads::yield();
+        claim.refusal = core_.ring.try_hold();
+      }
+      if (claim) {
+        claim = attempt();
+        if (!claim) core_.ring.release_hold();
+      }
     }
     if (no_memory) return not_enough_memory();
     if (!claim) return refuse(claim.refusal, frame.count, how);
@@ -171,6 +178,10 @@ class Enqueueing {
   }
 
   [[nodiscard]] bool blocks() const noexcept { return core_.options.backpressure == Backpressure::block; }
+  /// Of a hold that refused a claim: it has ended, or ends without anything being written. Whoever holds an empty queue
+  /// is about to put a large frame in, gives up, or gives its memory back.
+  [[nodiscard]] bool hold_is_passing() const noexcept { return core_.ring.empty() || !core_.ring.is_held(); }
+
   [[nodiscard]] bool must_wait(const Claim& claim) const noexcept {
     return blocks() && (claim.refusal == Refusal::full || claim.refusal == Refusal::held);
   }

@@ -107,6 +107,7 @@ class Lifecycle {
       if (step == Step::nothing) Threads::yield();  // a producer is between claim and publish, or gives up a hold
     }
     core_.sync();
+    core_.tell_synced();  // before the storage is closed, which may take long
   }
 
   void end_by_shutdown() {

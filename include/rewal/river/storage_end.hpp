@@ -101,6 +101,8 @@ class StorageEnd {
 
   /// Stops the storing: the write in progress is the last.
   void abandon() noexcept { abandoned_.store(true, std::memory_order_release); }
+  /// From here on abandon() stops nothing.
+  void insist() noexcept { insists_ = true; }
   [[nodiscard]] bool abandoned() const noexcept { return abandoned_.load(std::memory_order_acquire); }
 
  private:
@@ -119,7 +121,7 @@ class StorageEnd {
   [[nodiscard]] Outcome store_piece(Bytes bytes) {
     unsigned fruitless = 0;
     while (!bytes.empty()) {
-      if (abandoned()) return Outcome::stopped;
+      if (abandoned() && !insists_) return Outcome::stopped;
       const Result<std::size_t> taken = call([&] { return side_.storage.write(bytes); });
       if (taken && *taken >= 1 && *taken <= bytes.size()) {
         stored_ += *taken;
@@ -147,6 +149,7 @@ class StorageEnd {
   std::uint64_t stored_;
   std::uint64_t allocated_;          // space is reserved up to here
   Error error_{Errc::io};
+  bool insists_ = false;
 
   typename Threads::template Atomic<bool> abandoned_{false};  // by anybody; release, with acquire: stops, tells no more
 };

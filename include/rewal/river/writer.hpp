@@ -74,7 +74,7 @@ class Writer {
         file_end_(end),
         synced_end_(end) {
     durable_lsn_.store(last_lsn, std::memory_order_relaxed);
-    last_scan_ = Threads::now();
+    if (times_tail_) look_ = next_look_ = {Threads::now(), last_lsn};
   }
 
   enum class Step : std::uint8_t { wrote, nothing, stopped };
@@ -85,44 +85,54 @@ class Writer {
   /// `stopped` after an error or abandon().
   Step write_some() {
     if (is_stopped()) return Step::stopped;
-    const typename Threads::Time scan = times_tail_ ? Threads::now() : typename Threads::Time{};
+    note_look();
+    // Before the gathering, so that what is published meanwhile comes along.
+    if (begun() == 0 && !secure_first_sector(ring_.bytes_in_flight())) return Step::stopped;
     const std::uint64_t good_end = end_.good_end();
     if (const auto run = ring_.gather(begun() + end_.most_bytes(), good_end != 0 ? good_end - file_end_ : 0);
         run.bytes.size() != 0) {
-      if (!write_run(run)) return Step::stopped;
-      if (!run.is_cut) last_scan_ = scan;  // else what is left was published before
-      return Step::wrote;
+      return write_run(run) ? Step::wrote : Step::stopped;
     }
     const RingSpan<std::byte> frame = ring_.gather_large();
-    if (frame.size() != 0 && !write_large(frame)) return Step::stopped;
-    last_scan_ = scan;
-    return frame.size() != 0 ? Step::wrote : Step::nothing;
+    if (frame.size() == 0) return Step::nothing;
+    return write_large(frame) ? Step::wrote : Step::stopped;
   }
 
-  /// Fsyncs everything written. Nothing to do is success; false after an error or abandon().
-  bool sync() {
+  /// Fsyncs everything written; what is appended up to `late` and not written could not be waited for. Nothing to do is
+  /// success; false after an error or abandon().
+  bool sync(Lsn late = 0) {
     if (is_stopped() || !finish_begun_frame()) return false;
     if (synced_end_ == file_end_) return true;
     const Lsn covered = last_lsn();
     hooks_.before_sync();
-    const auto begin = H::times_syncs ? Threads::now() : typename Threads::Time{};
-    if (!succeeded(end_.sync())) return false;
+    if (!timed_sync()) return false;
     Counts::add(counts_.bytes_synced, file_end_ - synced_end_);
     Counts::add(counts_.sync_count, 1);
     synced_end_ = file_end_;
     unsynced_since_.store(0, std::memory_order_relaxed);
-    if constexpr (H::times_syncs) hooks_.after_sync(Threads::now() - begin);
+    late_lsn_ = late;
+    if constexpr (H::times_syncs) hooks_.after_sync(last_sync_took_);
     durable_lsn_.store(covered, std::memory_order_release);  // F2
     return true;
   }
 
-  /// Closes the storage and tells the readers before. What is stored of a frame is cut first.
+  /// How long the last fsync took, where the interval or a hook asks for it.
+  [[nodiscard]] typename Threads::Time::duration last_sync_took() const noexcept { return last_sync_took_; }
+
+  /// Closes the storage and tells the readers before. A frame that is stored in part is cut off first, or finished where
+  /// the storage refuses, as on Windows while an iterator has the file mapped.
   Result<void> close() {
-    Result<void> cut;
-    if (begun() != 0 && !failed()) cut = end_.truncate(file_end_);
+    Result<void> whole;
+    if (begun() != 0 && !failed()) {
+      whole = end_.truncate(file_end_);
+      if (!whole) {
+        end_.insist();
+        if (finish_begun_frame()) whole = {};
+      }
+    }
     side_.closed.store(true, std::memory_order_release);
     const Result<void> closed = end_.close();
-    return cut ? closed : cut;
+    return whole ? closed : whole;
   }
 
   // ---- by anybody ------------------------------------------------------------------------------------------------
@@ -144,7 +154,8 @@ class Writer {
   void note_quiet(typename Threads::Time at) noexcept {
     quiet_at_.store(at.time_since_epoch().count(), std::memory_order_relaxed);
   }
-  /// Since when something written is unsynced, or none. Never later than the append of the oldest such event.
+  /// Since when something written is unsynced, or none: never later than the append of the oldest such event; of one
+  /// that the last fsync could not wait for, not later than that fsync's begin.
   [[nodiscard]] std::optional<typename Threads::Time> unsynced_since() const noexcept {
     const auto since = unsynced_since_.load(std::memory_order_relaxed);
     if (since == 0) return std::nullopt;
@@ -166,10 +177,24 @@ class Writer {
   /// Bytes of the next frame that are stored already.
   [[nodiscard]] std::uint64_t begun() const noexcept { return end_.stored() - file_end_; }
 
+  /// When the ring was looked at, and what had been assigned by then. Once that is written, what is not is younger.
+  struct Look {
+    typename Threads::Time at;
+    Lsn assigned;
+  };
+
+  void note_look() noexcept {
+    if (!times_tail_ || last_lsn() < next_look_.assigned) return;
+    look_ = next_look_;
+    next_look_.at = Threads::now();
+    next_look_.assigned = ring_.last_assigned_lsn();
+  }
+
   /// Before the queue shows that it has been consumed, so that whoever finds it empty knows of the tail.
   void note_unsynced() noexcept {
     if (!times_tail_ || unsynced_since_.load(std::memory_order_relaxed) != 0) return;
-    const Ticks since = (std::max)(last_scan_.time_since_epoch().count(), quiet_at_.load(std::memory_order_relaxed));
+    const Ticks looked = (last_lsn() < late_lsn_ ? (std::max)(look_.at, last_sync_) : look_.at).time_since_epoch().count();
+    const Ticks since = (std::max)(looked, quiet_at_.load(std::memory_order_relaxed));
     unsynced_since_.store((std::max)(since, Ticks{1}), std::memory_order_relaxed);
   }
 
@@ -182,7 +207,7 @@ class Writer {
       mark_first_frame();
     }
     if (!bytes.second.empty() && bytes.size() <= joint_bytes_) bytes = joined(bytes);
-    begin_write(bytes.size());
+    begin_write(bytes.size(), run.rest_bytes);
     if (!succeeded(end_.store(bytes))) return false;
     if (run.frames == 0) return end_write_inside_frame(bytes.size());
     std::byte last[format::header_bytes];
@@ -200,7 +225,7 @@ class Writer {
     if (!secure_first_sector(frame.size())) return false;
     const bool marked = is_first_after_sync();
     if (marked) set_synced_before(frame);
-    begin_write(frame.size());
+    begin_write(frame.size(), 0);
     for (std::size_t stored = 0; stored < frame.size();) {
       const std::size_t published = ring_.large_published();
       if (published == stored) {
@@ -227,9 +252,10 @@ class Writer {
     return {{joint_.get(), bytes.size()}, {}};
   }
 
-  void begin_write(std::size_t bytes) {
+  /// Space is reserved for all of a frame before any of it is there: what a crash leaves of it is then known to be its.
+  void begin_write(std::size_t bytes, std::size_t rest_of_last_frame) {
     hooks_.before_write(bytes);
-    end_.reserve(bytes);
+    end_.reserve(bytes + rest_of_last_frame);
   }
 
   /// The storage has taken all that was to be written; with it `frames` frames are whole, which are `bytes`.
@@ -260,11 +286,11 @@ class Writer {
   /// A new log that leaves its first sector has that sector fsynced before: a crash that kept later sectors without it
   /// would leave a file that looks foreign. A first write that is larger than the sector is seen to by the storage's end.
   /// durable_lsn waits for the next sync(), which also tells those who wait for it.
-  bool secure_first_sector(std::size_t bytes) {
+  bool secure_first_sector(std::uint64_t bytes) {
     constexpr std::uint64_t sector = End::sector_bytes;
     if (abandoned()) return false;
     if (synced_end_ != 0 || file_end_ == 0 || file_end_ > sector || bytes <= sector - file_end_) return true;
-    if (!succeeded(end_.sync())) return false;
+    if (!timed_sync()) return false;
     Counts::add(counts_.bytes_synced, file_end_);
     synced_end_ = file_end_;
     return true;
@@ -279,6 +305,14 @@ class Writer {
     const RingSpan<std::byte> frame = ring_.front(format::load_header(header).size);  // the write may end inside
     set_synced_before(frame);
     mend_crc_after_set(frame, frame.size());
+  }
+
+  bool timed_sync() {
+    const bool timed = H::times_syncs || times_tail_;
+    if (timed) last_sync_ = Threads::now();
+    if (!succeeded(end_.sync())) return false;
+    if (timed) last_sync_took_ = Threads::now() - last_sync_;
+    return true;
   }
 
   // ---- failing ---------------------------------------------------------------------------------------------------
@@ -304,7 +338,11 @@ class Writer {
   End end_;                                   // W6
   std::uint64_t file_end_;                    // W1
   std::uint64_t synced_end_;                  // W2
-  typename Threads::Time last_scan_{};        // when the ring was last looked at
+  Look look_{};                               // the last whose events are all written
+  Look next_look_{};                          // the one after it
+  typename Threads::Time last_sync_{};        // when the last fsync began,
+  typename Threads::Time::duration last_sync_took_{};
+  Lsn late_lsn_ = 0;                          // and what it could not wait for
   std::optional<Error> error_;                // F1
 
   // By the pen's holder, read by anybody.

@@ -39,8 +39,13 @@ class QueueMemory {
   /// The system may use the memory for others; its content is lost. Costs the system some work at the next use.
   void give_back() noexcept {
 #if REWAL_POSIX
+#if REWAL_LINUX
+    constexpr int advice = MADV_DONTNEED;
+#else
+    constexpr int advice = MADV_FREE;  // elsewhere MADV_DONTNEED keeps the pages
+#endif
     // Where the system declines, the memory stays: nothing depends on it.
-    if (mapped_ != nullptr) static_cast<void>(::madvise(mapped_, bytes_, MADV_DONTNEED));
+    if (mapped_ != nullptr) static_cast<void>(::madvise(mapped_, bytes_, advice));
 #endif
   }
 

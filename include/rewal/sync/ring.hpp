@@ -239,7 +239,7 @@ class Ring {
     std::uint64_t frames = 0;       // whole ones
     std::size_t whole_bytes = 0;    // of those
     std::size_t last_frame_at = 0;  // of the last of those, from the run's start
-    bool is_cut = false;            // more was published, and did not fit into the run
+    std::size_t rest_bytes = 0;     // of the frame that the run ends inside of: what is not in the run
   };
 
   /// The next published frames: all of them, if they have no more than `limit` bytes; else as many bytes as `cut_at`
@@ -261,8 +261,8 @@ class Ring {
     run.frames = taken.frames;
     run.whole_bytes = static_cast<std::size_t>(taken.bytes);
     run.last_frame_at = static_cast<std::size_t>(taken.last_frame_at);
-    run.is_cut = taken.next != 0;
     run.bytes = span_at(begin, inside ? cut_at : taken.bytes);
+    if (inside) run.rest_bytes = static_cast<std::size_t>(taken.bytes + taken.next - cut_at);
     return run;
   }
 
@@ -294,26 +294,16 @@ class Ring {
   /// Gives the memory of a large queue back to the system, where much of it has been used since the last time and
   /// nothing is in flight. Nobody claims meanwhile; true: somebody may wait for room because of that.
   bool shed_memory() noexcept {
-    if (!memory_.is_mapped() || used_bytes_ < least_shed_bytes || try_hold() != Refusal::none) return false;
-    if (empty()) {
-      memory_.give_back();
-      used_bytes_ = 0;
-    }
+    if (!memory_.is_mapped() || used_bytes_ < least_shed_bytes || !raise_when_empty(claim_flag::held)) return false;
+    memory_.give_back();
+    used_bytes_ = 0;
     release_hold();
     return true;
   }
 
   /// Marks that the writer thread sleeps and the next claim wakes it. False, and nothing done, where something is in
   /// flight or the queue is held or sealed. By the writer thread, with the pen or without.
-  [[nodiscard]] bool fall_asleep() noexcept {
-    Word head = head_.load(std::memory_order_relaxed);
-    // R4, partner R3: with the last consumption the consumer's other news is seen, as since when something is unsynced.
-    const Word tail = tail_.load(std::memory_order_acquire);
-    do {
-      if (!layout_.same_place(head, tail) || (head & (claim_flag::sealed | claim_flag::held)) != 0) return false;
-    } while (!head_.compare_exchange_weak(head, head | claim_flag::asleep, std::memory_order_seq_cst));  // R7, partner R6
-    return true;
-  }
+  [[nodiscard]] bool fall_asleep() noexcept { return raise_when_empty(claim_flag::asleep); }  // R7, partner R6
   void take_a_nap() noexcept { head_.fetch_or(claim_flag::napping, std::memory_order_seq_cst); }
 
   /// Awake again, or made to be. True where this call ended the rest: then the caller owes the wake-up, unless it is
@@ -467,6 +457,17 @@ class Ring {
         return true;
       }
     }
+  }
+
+  /// Sets a flag unless something is in flight, or the queue is held or sealed.
+  [[nodiscard]] bool raise_when_empty(Word flag) noexcept {
+    Word head = head_.load(std::memory_order_relaxed);
+    // R4, partner R3: with the last consumption the consumer's other news is seen, as since when something is unsynced.
+    const Word tail = tail_.load(std::memory_order_acquire);
+    do {
+      if (!layout_.same_place(head, tail) || (head & (claim_flag::sealed | claim_flag::held)) != 0) return false;
+    } while (!head_.compare_exchange_weak(head, head | flag, std::memory_order_seq_cst));
+    return true;
   }
 
   [[nodiscard]] bool fills_half(const ClaimLayout::Distance& used, std::uint64_t bytes) const noexcept {
