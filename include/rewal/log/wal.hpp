@@ -170,8 +170,8 @@ class [[nodiscard]] Wal {
     if (!core_) return stats;
     const auto& counts = core_->writer.counts();
     stats.durable_lsn = durable_lsn();  // before last_lsn: neither goes back, so it cannot be ahead
-    stats.bytes_synced = counts.bytes_synced.load(std::memory_order_relaxed);
-    stats.sync_count = counts.sync_count.load(std::memory_order_relaxed);
+    stats.bytes_synced = counts.bytes_synced.load(std::memory_order_acquire);  // before bytes_written, likewise
+    stats.sync_count = counts.sync_count.load(std::memory_order_acquire);
     stats.last_lsn = last_lsn();
     stats.events_written = counts.events_written.load(std::memory_order_relaxed);
     stats.batches_written = counts.batches_written.load(std::memory_order_relaxed);

@@ -26,7 +26,8 @@ struct WriterCounts {
   Atomic<std::uint64_t> sync_count{0};
 
   static void add(Atomic<std::uint64_t>& counter, std::uint64_t n) noexcept {
-    counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);  // one writer: no swap needed
+    // One writer: no swap needed. Release, with acquire: whoever sees it sees what was counted before.
+    counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_release);
   }
 };
 
