@@ -146,16 +146,19 @@ REWAL_CRC_FOLD std::uint32_t crc32c_by_length(std::uint32_t crc, std::byte* to, 
 }
 
 /// The checksum of the prefix takes four steps; those of what follows do not wait for them.
-template <Crc32cBlock block, std::size_t block_from>
-REWAL_CRC_FOLD std::uint32_t crc32c_prefixed_copy_by_length(const Crc32cPrefix& prefix, std::byte* to,
-                                                            const std::byte* from, std::size_t size) noexcept {
-  prefix.store(to);
+REWAL_CRC_ONE REWAL_INLINE std::uint32_t crc32c_of_prefix(const Crc32cPrefix& prefix) noexcept {
   std::uint64_t state = crc32c_step(0xffffffff, prefix.first);
   state = crc32c_step(state, prefix.second);
   state = crc32c_step(state, prefix.third);
   state = crc32c_step(0, (prefix.six ^ state) << 16);
-  return crc32c_by_length<true, block, block_from>(~static_cast<std::uint32_t>(state), to + Crc32cPrefix::bytes, from,
-                                                   size);
+  return ~static_cast<std::uint32_t>(state);
+}
+
+template <Crc32cBlock block, std::size_t block_from>
+REWAL_CRC_FOLD std::uint32_t crc32c_prefixed_copy_by_length(const Crc32cPrefix& prefix, std::byte* to,
+                                                            const std::byte* from, std::size_t size) noexcept {
+  prefix.store(to);
+  return crc32c_by_length<true, block, block_from>(crc32c_of_prefix(prefix), to + Crc32cPrefix::bytes, from, size);
 }
 
 template <bool Copy>

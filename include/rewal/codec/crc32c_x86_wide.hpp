@@ -150,10 +150,31 @@ inline constexpr auto crc32c_avx2 = crc32c_by_length<Copy, crc32c_block_avx2<Cop
 template <bool Copy>
 inline constexpr auto crc32c_avx512 = crc32c_by_length<Copy, crc32c_block_avx512<Copy>, crc32c_avx512_from<Copy>>;
 
+/// A locked instruction that follows waits for all stores. So a copy that is not long is made beside the checksum, in a
+/// quarter as many. On a Zen 5, g++ 12, a swap, a frame and its mark: 64 bytes of payload 8.3 ns, 9.0 with the copy inside
+/// the checksum; 128 bytes 10.7 and 11.0; 256 bytes 12.1 and 12.9; 384 bytes 17.1 and 16.0.
+inline constexpr std::size_t crc32c_copied_beside = 320;
+
+template <Crc32cBlock copying, std::size_t copying_from, Crc32cBlock reading, std::size_t reading_from>
+REWAL_CRC_AVX2 std::uint32_t crc32c_prefixed_copy_wide(const Crc32cPrefix& prefix, std::byte* to, const std::byte* from,
+                                                       std::size_t size) noexcept {
+  constexpr std::size_t width = sizeof(Crc32cVector256);
+  if (size < width || size > crc32c_copied_beside) {
+    return crc32c_prefixed_copy_by_length<copying, copying_from>(prefix, to, from, size);
+  }
+  prefix.store(to);
+  to += Crc32cPrefix::bytes;
+  for (std::size_t at = 0; at < size - width; at += width) static_cast<void>(crc32c_take256<true>(to, from, at));
+  static_cast<void>(crc32c_take256<true>(to, from, size - width));  // over what the last one has copied
+  return crc32c_by_length<false, reading, reading_from>(crc32c_of_prefix(prefix), nullptr, from, size);
+}
+
 inline constexpr auto crc32c_avx2_prefixed =
-    crc32c_prefixed_copy_by_length<crc32c_block_avx2<true>, crc32c_avx2_from<true>>;
+    crc32c_prefixed_copy_wide<crc32c_block_avx2<true>, crc32c_avx2_from<true>, crc32c_block_avx2<false>,
+                              crc32c_avx2_from<false>>;
 inline constexpr auto crc32c_avx512_prefixed =
-    crc32c_prefixed_copy_by_length<crc32c_block_avx512<true>, crc32c_avx512_from<true>>;
+    crc32c_prefixed_copy_wide<crc32c_block_avx512<true>, crc32c_avx512_from<true>, crc32c_block_avx512<false>,
+                              crc32c_avx512_from<false>>;
 
 }  // namespace rewal::detail
 
