@@ -78,10 +78,10 @@ TEST_CASE("each edge is needed: weakened, it lets a scenario go wrong") {
   const Edge edges[] = {
       {"ring.hpp", "R1, partner R2", relaxed, "producer, consumer"},
       {"ring.hpp", "R2, partner R1", relaxed, "producer, consumer"},
-      {"ring.hpp", "R3, partner R4", relaxed, "the freed place"},
-      {"ring.hpp", "tail_.load(std::memory_order_acquire)", relaxed, "the freed place"},  // R4, wherever it stands
-      {"ring.hpp", "R6", relaxed, "a refusal is true"},
-      {"ring.hpp", "const Word now = head_.load", relaxed, "a refusal is true"},
+      {"claims.hpp", "R3, partner R4", relaxed, "the freed place"},
+      {"claims.hpp", "tail_.load(std::memory_order_acquire)", relaxed, "the freed place"},  // R4, wherever it stands
+      {"claims.hpp", "R6", relaxed, "a refusal is true"},
+      {"claims.hpp", "const Word now = head_.load", relaxed, "a refusal is true"},
       {"ring.hpp", "R8, partner R9", relaxed, "large, consumer"},
       {"ring.hpp", "R9, partner R8", relaxed, "large, consumer"},
       {"event_count.hpp", "W1, partner N3", acq_rel, "waiter, notifier"},

@@ -22,7 +22,7 @@
 #include <rewal/platform.hpp>
 #include <rewal/river/read_side.hpp>
 #include <rewal/sync/policy_scope.hpp>
-#include <rewal/sync/ring.hpp>
+#include <rewal/sync/ring_span.hpp>
 
 namespace rewal::detail {
 

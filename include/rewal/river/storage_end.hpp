@@ -23,7 +23,7 @@
 #include <rewal/river/read_side.hpp>
 #include <rewal/river/storage_call.hpp>
 #include <rewal/storage/storage.hpp>
-#include <rewal/sync/ring.hpp>
+#include <rewal/sync/ring_span.hpp>
 
 namespace rewal::detail {
 

@@ -57,6 +57,8 @@ class ClaimLayout {
     lsn_mask_ = fits_ ? mask(free_bits - frame_bits) : 1;
   }
 
+  [[nodiscard]] constexpr std::uint64_t lap_bytes() const noexcept { return lap_; }
+
   /// Whether a ring of this size can be counted in one word at all.
   [[nodiscard]] constexpr bool fits() const noexcept { return fits_; }
   [[nodiscard]] constexpr bool counts_frames() const noexcept { return frame_mask_ != 0; }
