@@ -145,6 +145,8 @@ class SecondJudge {
     }
     // Where it is unknown how far the bad frame goes, so is what lies behind it, unless nothing lies between.
     if (extent.least != extent.most && any_whole(extent.least, extent.most)) return Behind::undecided;
+    // Nor where a frame that it seems to hold goes on behind it.
+    if (any_whole_over(c, extent.most)) return may_prove(extent.most, file_.size()) ? Behind::undecided : Behind::tear;
     if (!may_prove(extent.most, file_.size())) return Behind::tear;
     return follow(extent.most, own, l);
   }
@@ -222,6 +224,11 @@ class SecondJudge {
   [[nodiscard]] bool any_whole(std::size_t from, std::size_t to) const {
     return std::any_of(whole_.begin(), whole_.end(),
                        [&](const Whole& frame) { return frame.at >= from && frame.at < to; });
+  }
+  [[nodiscard]] bool any_whole_over(std::size_t from, std::size_t place) const {
+    return std::any_of(whole_.begin(), whole_.end(), [&](const Whole& frame) {
+      return frame.at > from && frame.at < place && frame.end() > place;
+    });
   }
   [[nodiscard]] bool may_prove(std::size_t from, std::size_t to) const {
     return std::any_of(whole_.begin(), whole_.end(),
