@@ -7,40 +7,15 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <cerrno>
 #include <cstddef>
-#include <memory>
-#include <rewal/log/appending.hpp>
-#include <rewal/log/core.hpp>
-#include <rewal/log/waiting.hpp>
 #include <rewal/wal.hpp>
+#include <support/core.hpp>
 #include <support/harness.hpp>
 #include <support/recording_storage.hpp>
-#include <utility>
 #include <vector>
 
 using namespace rewal_test;
 
 namespace {
-
-template <class S>
-using CoreOn = rewal::detail::Core<S, NoCompressor, NoIndexer, NoHooks>;
-
-template <class S>
-std::unique_ptr<CoreOn<S>> core_on(S storage, const rewal::detail::Options& options) {
-  using Core = CoreOn<S>;
-  return std::make_unique<Core>(
-      std::make_shared<typename Core::Side>(std::move(storage), NoCompressor{}, options.max_frame_bytes), NoIndexer{},
-      NoHooks{}, options, RecoveryReport{}, 0, 0);
-}
-
-template <class Core>
-Result<Lsn> append(Core& core, Bytes payload) {
-  return rewal::detail::Appending<Core>(core).one(payload, {}, rewal::detail::Append::queued);
-}
-
-template <class Core>
-Result<void> flush(Core& core) {
-  return rewal::detail::Waiting<Core>(core).flush();
-}
 
 const std::vector<std::byte> payload(20);
 

@@ -7,13 +7,10 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <cerrno>
 #include <cstddef>
-#include <memory>
-#include <rewal/log/appending.hpp>
-#include <rewal/log/core.hpp>
-#include <rewal/log/waiting.hpp>
 #include <rewal/wal.hpp>
 #include <string>
 #include <support/blocking_storage.hpp>
+#include <support/core.hpp>
 #include <support/harness.hpp>
 #include <support/recording_storage.hpp>
 #include <thread>
@@ -64,29 +61,24 @@ TEST_CASE("flush returns when its own events are written, though others keep app
 
 TEST_CASE("who waits for what an interval's fsync covers does not wait for the writes behind it") {
   // Without a writer thread: the pen is the flusher's from the first write to the last.
-  using Core = rewal::detail::Core<Disk, NoCompressor, NoIndexer, NoHooks>;
-  using Waiting = rewal::detail::Waiting<Core>;
   rewal::detail::Options options;
   options.sync_mode = SyncMode::interval(1ms);
   options.buffer_capacity = 4096;
   const Disk disk;
-  Core core(std::make_shared<Core::Side>(disk, NoCompressor{}, options.max_frame_bytes), NoIndexer{}, NoHooks{}, options,
-            RecoveryReport{}, 0, 0);
+  const auto core = core_on(disk, options);
   const std::vector<std::byte> payload(777);
-  for (int i = 0; i < 300; ++i) {
-    must(rewal::detail::Appending<Core>(core).one(payload, {}, rewal::detail::Append::queued));
-  }
+  for (int i = 0; i < 300; ++i) must(append(*core, payload));
   Hold hold(disk.writes());
-  auto flushed = in_background([&] { return Waiting(core).flush(); });
+  auto flushed = in_background([&] { return flush(*core); });
   hold.await_caller();
-  auto durable = in_background([&] { return Waiting(core).wait_durable(1); });
+  auto durable = in_background([&] { return wait_durable(*core, 1); });
   CHECK(stays_pending(durable));
   for (int writes = 0; writes < 30 && !is_done(durable); ++writes) {
     std::this_thread::sleep_for(5ms);
     hold.let_one_through();
   }
   CHECK(durable.wait_for(1s) == std::future_status::ready);
-  CHECK(core.writer.last_lsn() < 300);
+  CHECK(core->writer.last_lsn() < 300);
   hold.release();
   CHECK(outcome(durable));
   CHECK(outcome(flushed));

@@ -162,6 +162,23 @@ TEST_CASE("A read that fails because the log is being closed is closed, not an e
   CHECK(iterator.next().error() == Errc::closed);
 }
 
+TEST_CASE("A storage that closes the log and reads on, from inside a read, is told closed, and the read ends so") {
+  auto side = unchecked<ReadDisk>(three_events().image);
+  detail::Iterator<ReadDisk, NoCompressor> iterator(side, 0);
+  std::optional<Error> inner;
+  side->storage.state->before_call = [&, raw = side.get()](const char*) {
+    raw->closed.store(true);
+    if (!inner) {
+      inner = Error(Errc::io);
+      inner = iterator.next().error();
+    }
+    return Result<void>(io_error(EBADF));
+  };
+  CHECK(iterator.next().error() == Errc::closed);
+  CHECK(inner == Errc::closed);
+  CHECK(iterator.next().error() == Errc::closed);
+}
+
 TEST_CASE("Assigning to an iterator gives up what it held", "[iterator]") {
   const Log log = three_events();
   MappedDisk first(log.image), second(log.image);

@@ -49,6 +49,11 @@ std::vector<Wreck> wrecks() {
     if (!sized) poke(log.image, log.places[3].at + At::size, large.size() * 2, 4);
     add(sized ? "compressed" : "compressed, with a damaged size", std::move(log), {3});
   }
+  // The second bad one is torn, with zeros behind what is there of it.
+  Log torn;
+  torn.some(3).event(large).batch({{"first", ""}, {large, "m"}, {"last", ""}});
+  torn.image = cut(torn.image, torn.places[4].at + 24 + 11);
+  add("a second bad frame, torn", std::move(torn.zeros(100'000)), {3});
   all.push_back({"zeros", Image(300'000)});
   all.push_back({"zeros, then something", cut(Image(200'000), 200'000)});
   all.back().image.back() = std::byte{1};

@@ -320,6 +320,17 @@ TEST_CASE("the largest sensible options are taken") {
   CHECK(wal.append_durable("event") == 1u);
 }
 
+TEST_CASE("on a file too, a buffer and a preallocation of any size are taken") {
+  const TempDir dir;
+  auto wal = must(Wal<>::open(dir.file("log"))
+                      .buffer_capacity(std::numeric_limits<std::uint64_t>::max())
+                      .preallocate(std::numeric_limits<std::uint64_t>::max())
+                      .build());
+  for (Lsn lsn = 1; lsn <= 5; ++lsn) CHECK(wal.append_durable(std::string(1000, 'e')) == lsn);
+  CHECK(wal.shutdown());
+  CHECK(std::filesystem::file_size(dir.file("log")) == 5 * frame_bytes(1000));
+}
+
 TEST_CASE("on a file, preallocation beyond the disk is no error") {
   const TempDir dir;
   auto wal = must(Wal<>::open(dir.file("log")).preallocate(std::uint64_t{1} << 60).build());

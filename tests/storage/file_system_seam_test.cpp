@@ -391,6 +391,19 @@ TEST_CASE("where a mapping forbids a cut, zeros stay behind the end and anything
   CHECK(home.dir.read("log.wal") == "abcdefabc");
 }
 
+TEST_CASE("where a mapping forbids a file to be made longer, that is refused and nothing has changed") {
+  Home home;
+  auto storage = home.open().value();
+  CHECK(storage.write(abc));
+  home.files.watch->mapped_files_refuse = true;
+  home.refuse("truncate");
+  CHECK(storage.truncate(7).error().system().value() == 5);
+  CHECK(storage.size() == std::uint64_t{3});
+  home.refuse("");
+  CHECK(storage.close());
+  CHECK(home.dir.read("log.wal") == "abc");
+}
+
 TEST_CASE("what cannot be read is no zeros") {
   Home home;
   home.dir.write("log.wal", std::string(3, '\0'));

@@ -356,6 +356,23 @@ TEST_CASE("frames counted apart: a claim refused for its bytes gives its count b
   CHECK(queue.take().size() == 2);
 }
 
+TEST_CASE("frames counted apart: a queue that is held or sealed says so") {
+  Queue queue(32u << 20, 4096);
+  REQUIRE(queue.ring.try_hold() == Refusal::none);
+  CHECK(queue.claim(34) == Refusal::held);
+  // The holder claims, and a refused claim of his gives its count back too.
+  CHECK(queue.ring.try_claim_held(20u << 20, 1));
+  for (int i = 0; i < 5000; ++i) REQUIRE(queue.ring.try_claim_held(20u << 20, 1).refusal == Refusal::full);
+  for (int i = 1; i < 4096; ++i) REQUIRE(queue.ring.try_claim_held(34, 1));
+  CHECK_FALSE(queue.ring.try_claim_held(34, 1));
+  CHECK(queue.ring.frames_in_flight() == 4096);
+  queue.ring.release_hold();
+  CHECK(queue.claim(34) == Refusal::full);
+  queue.ring.seal();
+  CHECK(queue.claim(34) == Refusal::sealed);
+  CHECK(queue.ring.try_claim_held(34, 1).refusal == Refusal::sealed);
+}
+
 // ---- LSNs ------------------------------------------------------------------------------------------------------------------
 
 TEST_CASE("no claim passes the last LSN, and refused ones take nothing") {

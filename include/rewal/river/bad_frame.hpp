@@ -130,7 +130,7 @@ class BadFrame {
 
   /// From here to the end of the file there are only zeros. Looked for once. None after a failure.
   [[nodiscard]] std::optional<std::uint64_t> zeros_from() noexcept {
-    constexpr std::uint64_t most = 4096;
+    constexpr std::uint64_t most = Source<S>::default_chunk_bytes;
     while (!found_zeros_ && zeros_from_ != 0) {
       const std::uint64_t size = (std::min)(most, zeros_from_);
       const Bytes loaded = stream_.at(zeros_from_ - size, size);

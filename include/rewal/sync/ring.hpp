@@ -111,7 +111,7 @@ class Ring : public Claims<Threads> {
     bool inside = false;
     if (taken.next != 0 && cut_at != 0) {
       const Scan all = scan(taken, limit);
-      inside = all.next != 0 && (all.frames != 0 || all.next <= limit);
+      inside = all.next != 0 && all.frames != 0;
       if (!inside) taken = all;
     }
     if (taken.next != 0 && taken.frames == 0 && !inside) taken = scan(taken, taken.next);

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+//
+// A log's core without its writer thread: nothing happens unless the test does it.
+
+#ifndef REWAL_TESTS_SUPPORT_CORE_HPP
+#define REWAL_TESTS_SUPPORT_CORE_HPP
+
+#include <memory>
+#include <rewal/log/appending.hpp>
+#include <rewal/log/core.hpp>
+#include <rewal/log/waiting.hpp>
+#include <rewal/wal.hpp>
+#include <utility>
+
+namespace rewal_test {
+
+template <class S>
+using CoreOn = rewal::detail::Core<S, rewal::NoCompressor, rewal::NoIndexer, rewal::NoHooks>;
+
+template <class S>
+std::unique_ptr<CoreOn<S>> core_on(S storage, const rewal::detail::Options& options) {
+  using Core = CoreOn<S>;
+  auto side = std::make_shared<typename Core::Side>(std::move(storage), rewal::NoCompressor{}, options.max_frame_bytes);
+  return std::make_unique<Core>(std::move(side), rewal::NoIndexer{}, rewal::NoHooks{}, options, rewal::RecoveryReport{}, 0,
+                                0);
+}
+
+template <class Core>
+rewal::Result<rewal::Lsn> append(Core& core, rewal::Bytes payload) {
+  return rewal::detail::Appending<Core>(core).one(payload, {}, rewal::detail::Append::queued);
+}
+
+template <class Core>
+rewal::Result<void> flush(Core& core) {
+  return rewal::detail::Waiting<Core>(core).flush();
+}
+
+template <class Core>
+rewal::Result<void> wait_durable(Core& core, rewal::Lsn lsn) {
+  return rewal::detail::Waiting<Core>(core).wait_durable(lsn);
+}
+
+}  // namespace rewal_test
+
+#endif  // REWAL_TESTS_SUPPORT_CORE_HPP
