@@ -8,7 +8,7 @@
 // its last look, so that an event waits two looks at most, about a millisecond, and small appends gather into large
 // writes. An event younger than that is left alone: whoever appended it may be about to flush it himself.
 //
-// WHEN IT SLEEPS. Between looks it naps; a claim that half fills the queue ends the nap. After a few milliseconds
+// WHEN IT SLEEPS. Between looks it naps, unless much has come lately; a claim that half fills the queue ends the nap. After a few milliseconds
 // without work it falls asleep, and the next claim wakes it: falling asleep succeeds only from an empty queue, in the
 // same word in which places are claimed, so no claim can pass unseen. An idle log does nothing at all.
 
@@ -53,7 +53,8 @@ class Background {
 
   static constexpr unsigned quiet_looks_before_sleep = 20;
   // Each look takes the cache line that all claims are made in, so looks are few.
-  static constexpr unsigned looks_for_enough = 20;
+  static constexpr unsigned looks_for_enough = 64;
+  static constexpr unsigned barren_looks_before_nap = 8;
   static constexpr unsigned pauses_between_looks = 64;
 
   [[nodiscard]] bool ending() const noexcept {
@@ -74,8 +75,8 @@ class Background {
       if (++quiet_looks_ > quiet_looks_before_sleep && core_.room.sleepers() == 0) return sleep();
     } else {
       quiet_looks_ = 0;
-      if (comes_enough()) return;
     }
+    if (quiet_looks_ <= 1 && comes_enough()) return;
     nap();
   }
 
@@ -162,13 +163,24 @@ class Background {
     } while (core_.writer.last_lsn() < target);
   }
 
-  /// Whether there is, or within a few microseconds will be, a reason to write at once.
+  /// Whether there is a reason to write at once, or will be one soon at the rate at which the queue fills. Where it does
+  /// not fill, this thread may have the processor that a producer needs: it lets it go, but stays ready to run. A nap would
+  /// cost the producer that ends it a wake-up, on this same processor as often as not.
   [[nodiscard]] bool comes_enough() {
-    for (unsigned look = 0; look < looks_for_enough; ++look) {
+    std::uint64_t before = core_.ring.bytes_in_flight();
+    for (unsigned barren = 0; barren < barren_looks_before_nap;) {
       if (core_.pen.is_taken()) return false;  // whoever has it is at it
       if (is_pressing()) return true;
-      if (core_.ring.empty() || ending() || core_.writer.failed()) return false;
+      if (ending() || core_.writer.failed()) return false;
       for (unsigned i = 0; i < pauses_between_looks; ++i) Threads::pause();
+      const std::uint64_t now = core_.ring.bytes_in_flight();
+      if (now >= before + enough_ / looks_for_enough) {
+        barren = 0;
+      } else {
+        ++barren;
+        Threads::yield();
+      }
+      before = now;
     }
     return false;
   }
