@@ -9,6 +9,7 @@
 #include <rewal/platform.hpp>
 #include <rewal/sync/queue_memory.hpp>
 #include <span>
+#include <support/harness.hpp>
 #include <support/refused_call.hpp>
 
 using rewal::detail::QueueMemory;
@@ -22,7 +23,7 @@ TEST_CASE("small memory is on the heap and keeps its content") {
   CHECK(std::all_of(bytes.begin(), bytes.end(), [](std::byte byte) { return byte == std::byte{7}; }));
 }
 
-#if REWAL_LINUX
+#if REWAL_LINUX && !REWAL_TEST_SANITIZED  // a sanitizer's own memory is mapped too
 TEST_CASE("where the system maps no memory, the heap has it") {
   const bool tried = rewal_test::where_refused(SYS_mmap, ENOMEM, [] {
     std::optional<QueueMemory> memory;
