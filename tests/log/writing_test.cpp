@@ -8,6 +8,7 @@
 #include <rewal/wal.hpp>
 #include <support/core.hpp>
 #include <support/harness.hpp>
+#include <support/log_image.hpp>
 #include <support/recording_storage.hpp>
 #include <utility>
 #include <vector>
@@ -47,6 +48,26 @@ TEST_CASE("an fsync first finishes the frame that the last write ended in, and i
     core->put_pen_down();
     CHECK(errno_of(append(*core, event)) == (fails ? ENOSPC : 0));
   }
+}
+
+TEST_CASE("a frame that can neither be cut nor finished when the log is closed is the error of that cut, and torn") {
+  const RecordingStorage storage;
+  {
+    const auto core = core_on(storage, small_buffers());
+    for (int i = 0; i < 20; ++i) must(append(*core, event));
+    REQUIRE(core->pen.try_take());
+    REQUIRE(core->writer.write_some() == Step::wrote);
+    core->writer.abandon();
+    storage.fail(Op::truncate, 1, EBUSY);
+    storage.fail(Op::write, 1, ENOSPC);
+    CHECK(errno_of(core->writer.close()) == EBUSY);
+  }
+  const auto torn = storage.content().size();
+  storage.start_afresh();
+  auto again = must(Wal<>::open("log").storage(storage).build());
+  CHECK(again.last_lsn() == torn / frame_bytes(event.size()));
+  CHECK(storage.content().size() == again.last_lsn() * frame_bytes(event.size()));
+  CHECK(storage.content().size() < torn);
 }
 
 TEST_CASE("a large frame behind a first sector that cannot be fsynced is not written") {

@@ -165,31 +165,6 @@ TEST_CASE("a frame that a storage does not let go is finished when the log is cl
   }
 }
 
-TEST_CASE("a frame that can neither be cut nor finished when the log is closed is the error of that cut, and torn") {
-  const RecordingStorage storage;
-  const Disk disk(storage);
-  {
-    auto wal = open_on(disk, 4096);
-    storage.fail(Op::truncate, 1, 16, Fault::for_ever);
-    Hold hold(disk.writes());
-    must(wal.append("first"));
-    hold.await_caller();
-    for (int i = 0; i < 300; ++i) must(wal.append(std::string(777, 'e')));
-    for (int i = 0; i < 3; ++i) hold.let_one_through();
-    disk.writes().await_passed(3);
-    disk.writes().await_caller();
-    storage.fail(Op::write, 2, 28, Fault::for_ever);  // the one that waits goes through yet
-    auto closed = in_background([&] { return wal.close(); });
-    hold.release();
-    CHECK(errno_of(outcome(closed)) == 16);
-  }
-  const auto ends = frame_ends(storage.content());
-  REQUIRE(*ends.rbegin() != storage.content().size());
-  storage.start_afresh();
-  auto again = open_on(disk, 4096);
-  CHECK(again.last_lsn() == ends.size() - 1);
-}
-
 TEST_CASE("space is reserved for the whole of a frame that a write ends in") {
   struct Reserving : RecordingStorage {
     struct Space {
