@@ -74,19 +74,17 @@ struct RecordsEnd {
   std::uint64_t end = 0;
   bool in_file = false;
   bool exact = false;  // no record is left whose length is unknown
-  std::uint64_t sure = 0;  // so far they lie in the file; then comes the header of one that does not, if one does
 };
 
 inline RecordsEnd records_end(View file, std::size_t from, std::uint32_t count) {
   std::uint64_t at = from;
   for (std::uint64_t left = count; left > 0; --left) {
-    if (file.size() - at < record_header_size) return {at + left * record_header_size, false, false, at};
+    if (file.size() - at < record_header_size) return {at + left * record_header_size, false, false};
     const auto place = static_cast<std::size_t>(at);
-    const std::uint64_t begin = at;
     at += record_header_size + number_at(file, place, 4) + number_at(file, place + 4, 2);
-    if (at > file.size()) return {at + (left - 1) * record_header_size, false, left == 1, begin};
+    if (at > file.size()) return {at + (left - 1) * record_header_size, false, left == 1};
   }
-  return {at, true, true, at};
+  return {at, true, true};
 }
 
 /// The records of a region, or none where it is not exactly `count` records.

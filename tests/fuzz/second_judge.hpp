@@ -200,10 +200,6 @@ class SecondJudge {
     } else if (header.size > left && (records.exact ? header.size == size : header.size >= size)) {
       return {file_.size(), file_.size()};  // torn by the end of the file
     }
-    // Torn, with zeros behind what was written, which read as records without bytes.
-    if (header.size > left && extent.most == at + 1 && zeros_from(records.sure + record_header_size)) {
-      return {file_.size(), file_.size()};
-    }
     return extent;
   }
 
@@ -217,10 +213,6 @@ class SecondJudge {
     return checksums_.after(crc_register(crc_start, start), at + header_size, end - 4) == number_at(file_, end - 4, 4);
   }
 
-  [[nodiscard]] bool zeros_from(std::uint64_t at) const {
-    return std::all_of(file_.begin() + static_cast<std::ptrdiff_t>((std::min<std::uint64_t>)(at, file_.size())), file_.end(),
-                       [](std::byte byte) { return byte == std::byte{0}; });
-  }
   [[nodiscard]] bool any_whole(std::size_t from, std::size_t to) const {
     return std::any_of(whole_.begin(), whole_.end(),
                        [&](const Whole& frame) { return frame.at >= from && frame.at < to; });

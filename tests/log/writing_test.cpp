@@ -2,9 +2,13 @@
 //
 // The writer, driven by the test with the pen in hand: errors and a close at places that a running log reaches seldom.
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
 #include <rewal/wal.hpp>
 #include <support/core.hpp>
 #include <support/harness.hpp>
@@ -68,6 +72,66 @@ TEST_CASE("a frame that can neither be cut nor finished when the log is closed i
   CHECK(again.last_lsn() == torn / frame_bytes(event.size()));
   CHECK(storage.content().size() == again.last_lsn() * frame_bytes(event.size()));
   CHECK(storage.content().size() < torn);
+}
+
+TEST_CASE("a write that a close stops half-way is cut off, and never gone on with where that is refused") {
+  struct Stopped : RecordingStorage {
+    std::shared_ptr<std::function<void()>> then = std::make_shared<std::function<void()>>();
+    Result<std::size_t> write(Bytes bytes) {
+      auto taken = RecordingStorage::write(bytes.first((std::min)(bytes.size(), std::size_t{1000})));
+      if (*then) (*then)();
+      return taken;
+    }
+  };
+  for (const bool is_large : {false, true}) {
+    for (const bool refused : {false, true}) {
+      const Stopped storage;
+      const auto core = core_on(storage, small_buffers());
+      must(append(*core, event));
+      must(flush(*core));
+      const auto before = storage.content().size();
+      if (is_large) {
+        must(append(*core, large));
+      } else {
+        for (int i = 0; i < 3; ++i) must(append(*core, event));
+      }
+      REQUIRE(core->pen.try_take());
+      *storage.then = [&] { core->writer.abandon(); };
+      REQUIRE(core->writer.write_some() == CoreOn<Stopped>::LogWriter::Step::stopped);
+      REQUIRE(storage.content().size() == before + 1000);
+      if (refused) storage.fail(Op::truncate, 1, EBUSY);
+      CHECK(errno_of(core->writer.close()) == (refused ? EBUSY : 0));
+      CHECK(storage.content().size() == before + (refused ? 1000 : 0));
+      CHECK(core->writer.last_lsn() == 1);
+    }
+  }
+}
+
+TEST_CASE("an event that is written becomes durable although a later one beyond the first sector is not published") {
+  for (const SyncMode mode : {SyncMode(SyncMode::never), SyncMode::interval(1ms)}) {
+    rewal::detail::Options options = small_buffers();
+    options.sync_mode = mode;
+    const RecordingStorage storage;
+    const auto core = core_on(storage, options);
+    must(append(*core, std::vector<std::byte>(100)));
+    must(flush(*core));
+    REQUIRE(core->ring.try_claim(700, 1, rewal::detail::Wake::nobody));
+    auto durable = in_background([&] { return wait_durable(*core, 1); });
+    CHECK(outcome(durable));
+    CHECK(core->writer.durable_lsn() == 1);
+    CHECK_FALSE(core->writer.unsynced_since().has_value());
+  }
+}
+
+TEST_CASE("an event reaches the storage unasked, however small the buffer or the queue") {
+  for (const std::uint64_t size : {1u, 16u, 31u, 63u, 64u, 127u}) {
+    auto small_buffer = must(Wal<>::open("log").storage(MemoryStorage()).buffer_capacity(size).build());
+    auto small_queue = must(Wal<>::open("log").storage(MemoryStorage()).queue_bytes(size).build());
+    must(small_buffer.append("event"));
+    must(small_queue.append("event"));
+    CHECK(eventually([&] { return small_buffer.last_lsn() == 1; }));
+    CHECK(eventually([&] { return small_queue.last_lsn() == 1; }));
+  }
 }
 
 TEST_CASE("a large frame behind a first sector that cannot be fsynced is not written") {

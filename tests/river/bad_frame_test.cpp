@@ -5,11 +5,9 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdint>
 #include <map>
 #include <span>
-#include <string>
 
 #include <support/log_image.hpp>
 #include <support/test_disk.hpp>
@@ -83,38 +81,6 @@ TEST_CASE("A compressed bad frame whose size is damaged ends where its checksum 
   CHECK(bench.bad.end() == 150);
   CHECK(bench.bad.ask_whole_frame(128));
   CHECK(bench.bad.end() == 128);
-}
-
-TEST_CASE("A torn frame goes to the end of the file if only zeros follow what is there of it, however many", "[damage]") {
-  for (const std::size_t zeros : {std::size_t{0}, std::size_t{7}, std::size_t{4'000}, std::size_t{200'000}}) {
-    for (const bool something_behind : {false, true}) {
-      Image file = cut(Log().batch({{"first", ""}, {std::string(400'000, 'p'), ""}, {"last", ""}}).image, 24 + 11);
-      file.resize(file.size() + zeros + 20);
-      if (something_behind) file.back() = std::byte{1};
-      CAPTURE(zeros, something_behind);
-      Bench bench(ReadDisk(file), file.size());
-      REQUIRE(bench.bad.believe(0, format::load_header(file.data())));
-      CHECK(bench.bad.end() == (something_behind ? 0 : file.size()));
-    }
-  }
-}
-
-TEST_CASE("A read that fails while the zeros are looked for is no belief", "[damage]") {
-  Image file = cut(Log().batch({{"first", ""}, {std::string(100'000, 'p'), ""}, {"last", ""}}).image, 24 + 11);
-  file.resize(file.size() + 300'000 - 1000);
-  poke(file, At::size, 1'000'000, 4);
-  bool stream_failed = false;
-  std::size_t k = 1;
-  for (bool struck = true; struck; ++k) {
-    Bench bench(ReadDisk(file), file.size());
-    fail_call(*bench.disk.state, k);
-    const bool believed = bench.bad.believe(0, format::load_header(file.data()));
-    struck = bench.disk.state->calls >= k;
-    CHECK(believed == !struck);
-    if (struck) stream_failed = bench.stream.failed();
-  }
-  CHECK(k > 5);  // several pieces of zeros
-  CHECK(stream_failed);
 }
 
 TEST_CASE("Records of more bytes than a frame can have are no frame's", "[damage]") {

@@ -172,9 +172,10 @@ class Background {
       if (core_.pen.is_taken()) return false;  // whoever has it is at it
       if (is_pressing()) return true;
       if (ending() || core_.writer.failed()) return false;
+      if (core_.times_tail() && core_.sync_due() <= Threads::now()) return true;
       for (unsigned i = 0; i < pauses_between_looks; ++i) Threads::pause();
       const std::uint64_t now = core_.ring.bytes_in_flight();
-      if (now >= before + enough_ / looks_for_enough) {
+      if (now > before && now - before >= enough_ / looks_for_enough) {
         barren = 0;
       } else {
         ++barren;

@@ -223,10 +223,12 @@ struct Core {
     const auto since = writer.unsynced_since();
     return since ? Threads::after(*since, time) : Threads::never;
   }
-  /// When it must start, whatever else could join it: later than the interval by no more than what an fsync takes, which
-  /// whoever misses it would have to wait for. By the pen's holder.
+  /// When it must start, whatever else could join it: an interval after the oldest event that it covers, or after the last
+  /// fsync, during which nothing could be written. By the pen's holder.
   [[nodiscard]] typename Threads::Time sync_overdue() const noexcept {
-    return Threads::after(unsynced_for(options.sync_mode.period()), writer.last_sync_took());
+    const auto interval = options.sync_mode.period();
+    const auto since = unsynced_for(std::chrono::nanoseconds(0));
+    return since == Threads::never ? since : Threads::after((std::max)(since, writer.last_sync_end()), interval);
   }
 
   typename LogWriter::Step write_next() {

@@ -102,30 +102,35 @@ class Writer {
   /// success; false after an error or abandon().
   bool sync(Lsn late = 0) {
     if (is_stopped() || !finish_begun_frame()) return false;
-    if (synced_end_ == file_end_) return true;
     const Lsn covered = last_lsn();
-    hooks_.before_sync();
-    if (!timed_sync()) return false;
-    Counts::add(counts_.bytes_synced, file_end_ - synced_end_);
-    Counts::add(counts_.sync_count, 1);
-    synced_end_ = file_end_;
+    if (covered == durable_lsn_.load(std::memory_order_relaxed)) return true;
+    const bool needed = synced_end_ != file_end_;  // else secure_first_sector() has made the fsync
+    if (needed) {
+      hooks_.before_sync();
+      if (!timed_sync()) return false;
+      Counts::add(counts_.bytes_synced, file_end_ - synced_end_);
+      Counts::add(counts_.sync_count, 1);
+      synced_end_ = file_end_;
+    }
     unsynced_since_.store(0, std::memory_order_relaxed);
     late_lsn_ = late;
-    if constexpr (H::times_syncs) hooks_.after_sync(last_sync_took_);
+    if constexpr (H::times_syncs) {
+      if (needed) hooks_.after_sync(last_sync_took_);
+    }
     durable_lsn_.store(covered, std::memory_order_release);  // F2
     return true;
   }
 
-  /// How long the last fsync took, where the interval or a hook asks for it.
-  [[nodiscard]] typename Threads::Time::duration last_sync_took() const noexcept { return last_sync_took_; }
+  /// When the last fsync ended, where the interval or a hook asks for it.
+  [[nodiscard]] typename Threads::Time last_sync_end() const noexcept { return last_sync_ + last_sync_took_; }
 
-  /// Closes the storage and tells the readers before. A frame that is stored in part is cut off first, or finished where
-  /// the storage refuses, as on Windows while an iterator has the file mapped.
+  /// Closes the storage and tells the readers before. What is stored of a frame is cut off first. Where the storage refuses,
+  /// as on Windows while an iterator has the file mapped, a frame that a full write ended in is finished instead.
   Result<void> close() {
     Result<void> whole;
     if (begun() != 0 && !failed()) {
       whole = end_.truncate(file_end_);
-      if (!whole) {
+      if (!whole && ends_inside_frame_) {
         end_.insist();
         if (finish_begun_frame()) whole = {};
       }
@@ -208,7 +213,9 @@ class Writer {
     }
     if (!bytes.second.empty() && bytes.size() <= joint_bytes_) bytes = joined(bytes);
     begin_write(bytes.size(), run.rest_bytes);
+    ends_inside_frame_ = false;
     if (!succeeded(end_.store(bytes))) return false;
+    ends_inside_frame_ = run.rest_bytes != 0;
     if (run.frames == 0) return end_write_inside_frame(bytes.size());
     std::byte last[format::header_bytes];
     run.bytes.copy_to(run.last_frame_at, last);
@@ -226,6 +233,7 @@ class Writer {
     const bool marked = is_first_after_sync();
     if (marked) set_synced_before(frame);
     begin_write(frame.size(), 0);
+    ends_inside_frame_ = false;
     for (std::size_t stored = 0; stored < frame.size();) {
       const std::size_t published = ring_.large_published();
       if (published == stored) {
@@ -338,6 +346,7 @@ class Writer {
   End end_;                                   // W6
   std::uint64_t file_end_;                    // W1
   std::uint64_t synced_end_;                  // W2
+  bool ends_inside_frame_ = false;            // the last write ended so as planned: what is begun is the next frame alone
   Look look_{};                               // the last whose events are all written
   Look next_look_{};                          // the one after it
   typename Threads::Time last_sync_{};        // when the last fsync began,
