@@ -107,7 +107,6 @@ struct Core {
   Atomic<Lsn> sync_wanted{0};                    // by waiters: the highest LSN that must become durable
   Atomic<std::uint32_t> sync_arrivals{0};        // by waiters: how many came for the next fsync; taken by who makes it
   std::uint32_t sync_regulars = 0;               // by the pen's holder: how many came for the last fsync or during it
-  Lsn late_lsn = 0;                              // by the pen's holder: the last fsync could not wait for it; 0: nothing
   bool owes_durable = false;                     // by the pen's holder: who waits for an fsync is still to be told
   Atomic<std::uint64_t> drops{0};                // by producers
   Atomic<std::uint64_t> compressed_bytes{0};     // by producers
@@ -164,16 +163,11 @@ struct Core {
     return step;
   }
 
-  /// What is published by now joins the fsync that comes next. Where an interval does not allow it, what is left has an
-  /// fsync when it is written, or an interval later. False after an error or a close.
+  /// What is published by now joins the fsync that comes next, as far as an interval allows it. False after an error or a
+  /// close.
   bool write_published() {
     const Lsn assigned = ring.last_assigned_lsn();
-    late_lsn = 0;
-    while (writer.last_lsn() < assigned) {
-      if (sync_overdue() <= Threads::now()) {
-        late_lsn = assigned;
-        break;
-      }
+    while (writer.last_lsn() < assigned && sync_overdue() > Threads::now()) {
       const auto step = write_next();
       if (step != LogWriter::Step::wrote) return step == LogWriter::Step::nothing;
     }
@@ -183,8 +177,7 @@ struct Core {
   /// The fsync that an interval asks for, if it does. By the pen's holder.
   void keep_interval() {
     if (!times_tail()) return;
-    const bool was_late = late_lsn != 0 && writer.last_lsn() >= late_lsn;
-    if ((!was_late && sync_due() > Threads::now()) || !write_published()) return;
+    if (sync_due() > Threads::now() || !write_published()) return;
     sync();
     tell_synced();
   }
@@ -206,7 +199,7 @@ struct Core {
   /// One fsync, by the pen's holder; those who wait for it, `group` of them as far as is known, are told when the pen is
   /// put down, or by tell_synced() where that is not soon.
   bool sync(std::uint32_t group = 0) {
-    const bool synced = writer.sync(late_lsn);
+    const bool synced = writer.sync();
     let_in();  // it may have written, too
     sync_regulars = group + sync_arrivals.load(std::memory_order_relaxed);
     owes_durable = true;

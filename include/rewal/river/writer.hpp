@@ -98,9 +98,8 @@ class Writer {
     return write_large(frame) ? Step::wrote : Step::stopped;
   }
 
-  /// Fsyncs everything written; what is appended up to `late` and not written could not be waited for. Nothing to do is
-  /// success; false after an error or abandon().
-  bool sync(Lsn late = 0) {
+  /// Fsyncs everything written. Nothing to do is success; false after an error or abandon().
+  bool sync() {
     if (is_stopped() || !finish_begun_frame()) return false;
     const Lsn covered = last_lsn();
     if (covered == durable_lsn_.load(std::memory_order_relaxed)) return true;
@@ -113,7 +112,6 @@ class Writer {
       synced_end_ = file_end_;
     }
     unsynced_since_.store(0, std::memory_order_relaxed);
-    late_lsn_ = late;
     if constexpr (H::times_syncs) {
       if (needed) hooks_.after_sync(last_sync_took_);
     }
@@ -159,8 +157,7 @@ class Writer {
   void note_quiet(typename Threads::Time at) noexcept {
     quiet_at_.store(at.time_since_epoch().count(), std::memory_order_relaxed);
   }
-  /// Since when something written is unsynced, or none: never later than the append of the oldest such event; of one
-  /// that the last fsync could not wait for, not later than that fsync's begin.
+  /// Since when something written is unsynced, or none. Never later than the append of the oldest such event.
   [[nodiscard]] std::optional<typename Threads::Time> unsynced_since() const noexcept {
     const auto since = unsynced_since_.load(std::memory_order_relaxed);
     if (since == 0) return std::nullopt;
@@ -198,8 +195,7 @@ class Writer {
   /// Before the queue shows that it has been consumed, so that whoever finds it empty knows of the tail.
   void note_unsynced() noexcept {
     if (!times_tail_ || unsynced_since_.load(std::memory_order_relaxed) != 0) return;
-    const Ticks looked = (last_lsn() < late_lsn_ ? (std::max)(look_.at, last_sync_) : look_.at).time_since_epoch().count();
-    const Ticks since = (std::max)(looked, quiet_at_.load(std::memory_order_relaxed));
+    const Ticks since = (std::max)(look_.at.time_since_epoch().count(), quiet_at_.load(std::memory_order_relaxed));
     unsynced_since_.store((std::max)(since, Ticks{1}), std::memory_order_relaxed);
   }
 
@@ -349,9 +345,8 @@ class Writer {
   bool ends_inside_frame_ = false;            // the last write ended so as planned: what is begun is the next frame alone
   Look look_{};                               // the last whose events are all written
   Look next_look_{};                          // the one after it
-  typename Threads::Time last_sync_{};        // when the last fsync began,
+  typename Threads::Time last_sync_{};        // when the last fsync began
   typename Threads::Time::duration last_sync_took_{};
-  Lsn late_lsn_ = 0;                          // and what it could not wait for
   std::optional<Error> error_;                // F1
 
   // By the pen's holder, read by anybody.
