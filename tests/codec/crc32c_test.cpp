@@ -288,10 +288,10 @@ TEST_CASE("the first call chooses a kernel, whichever function it is and however
   const auto bytes = noise(200);
   const std::uint32_t expected = crc_bit_by_bit(bytes.data(), bytes.size());
   std::vector<std::byte> place(bytes.size());
-  REQUIRE(crc32c_first_crc(0, nullptr, bytes.data(), bytes.size()) == expected);
-  REQUIRE(crc32c_first_copy(0, place.data(), bytes.data(), bytes.size()) == expected);
+  REQUIRE(Crc32cSlots<>::first_crc(0, nullptr, bytes.data(), bytes.size()) == expected);
+  REQUIRE(Crc32cSlots<>::first_copy(0, place.data(), bytes.data(), bytes.size()) == expected);
   REQUIRE(place == bytes);
-  REQUIRE(crc32c_first_shift(0x12345678, 1000) == crc32c_shift_portable(0x12345678, 1000));
+  REQUIRE(Crc32cSlots<>::first_shift(0x12345678, 1000) == crc32c_shift_portable(0x12345678, 1000));
 }
 
 TEST_CASE("an unknown kernel is refused and the one in use stays", "[crc32c]") {
@@ -318,12 +318,48 @@ TEST_CASE("threads may switch kernels under each other", "[crc32c]") {
   REQUIRE(wrong == 0);
 }
 
-TEST_CASE("powers and products of x keep the laws of arithmetic", "[crc32c]") {
-  STATIC_REQUIRE(crc32c_power(0) == 0x80000000);
-  STATIC_REQUIRE(crc32c_power(32) == crc32c_polynomial);
-  STATIC_REQUIRE(crc32c_product(crc32c_power_minus_33(), crc32c_power(33)) == crc32c_power(0));
-  REQUIRE(crc32c_product(crc32c_power(1000), crc32c_power(234)) == crc32c_power(1234));
-  REQUIRE(crc32c_shift_portable(crc32c_power(7), 1000) == crc32c_power(8007));
+/// a * b mod P, by the definition.
+std::uint32_t product(std::uint32_t a, std::uint32_t b) {
+  std::uint32_t sum = 0;
+  for (; a != 0; a <<= 1) {
+    if ((a & 0x80000000) != 0) sum ^= b;
+    b = crc32c_times_x(b);
+  }
+  return sum;
+}
+
+/// x^exponent mod P.
+std::uint32_t power(std::uint64_t exponent) {
+  std::uint32_t result = 0x80000000;
+  for (std::uint32_t square = 0x40000000; exponent != 0; exponent >>= 1) {
+    if ((exponent & 1) != 0) result = product(result, square);
+    square = product(square, square);
+  }
+  return result;
+}
+
+TEST_CASE("powers of x keep the laws of arithmetic", "[crc32c]") {
+  REQUIRE(power(32) == crc32c_polynomial);
+  REQUIRE(product(crc32c_power_minus_33(), power(33)) == power(0));
+  REQUIRE(crc32c_moved_portable(power(1000), power(234)) == power(1000 + 234 + 33));
+  REQUIRE(crc32c_shift_portable(power(7), 1000) == power(8007));
+}
+
+TEST_CASE("every factor of the tables is the power of x that it stands for", "[crc32c]") {
+  std::size_t wrong = 0;
+  for (std::size_t words = 0; words <= Crc32cFolds::max_words; ++words) {
+    if (product(crc32c_fold(words), power(33)) != power(64 * words)) ++wrong;
+  }
+  std::uint32_t unit = power(8);  // x^(8 * 16^place)
+  for (const auto& place : crc32c_shifts<>.at) {
+    std::uint32_t wanted = power(0);
+    for (const std::uint32_t factor : place) {
+      if (product(factor, power(33)) != wanted) ++wrong;
+      wanted = product(wanted, unit);
+    }
+    unit = wanted;
+  }
+  REQUIRE(wrong == 0);
 }
 
 }  // namespace

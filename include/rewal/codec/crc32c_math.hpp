@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Arithmetic on CRC-32C states as polynomials modulo P: products and powers of x, for joining and moving checksums.
+// Arithmetic on CRC-32C states as polynomials modulo P: products with powers of x, for joining and moving checksums.
 // Pure functions of their arguments over constant tables, so any thread may call them at any time.
 // Reading bytes is left to the kernels, and the choice among them to crc32c.hpp.
 //
@@ -16,28 +16,9 @@
 #include <cstdint>
 
 #include <rewal/codec/crc32c_portable.hpp>
+#include <rewal/platform.hpp>
 
 namespace rewal::detail {
-
-/// a * b mod P, bit by bit: for tables made at compile time.
-constexpr std::uint32_t crc32c_product(std::uint32_t a, std::uint32_t b) noexcept {
-  std::uint32_t product = 0;
-  for (; a != 0; a <<= 1) {
-    if ((a & 0x80000000) != 0) product ^= b;
-    b = crc32c_times_x(b);
-  }
-  return product;
-}
-
-/// x^exponent mod P.
-constexpr std::uint32_t crc32c_power(std::uint64_t exponent) noexcept {
-  std::uint32_t power = 0x80000000;
-  for (std::uint32_t square = 0x40000000; exponent != 0; exponent >>= 1) {
-    if ((exponent & 1) != 0) power = crc32c_product(power, square);
-    square = crc32c_product(square, square);
-  }
-  return power;
-}
 
 /// x^-33 mod P. P has the term x^0, so x can be divided out: undo `crc32c_times_x` 33 times.
 constexpr std::uint32_t crc32c_power_minus_33() noexcept {
@@ -55,39 +36,23 @@ struct Crc32cFolds {
   std::uint32_t at[max_words + 1];
 };
 
+template <class T = void>
 constexpr Crc32cFolds make_crc32c_folds() noexcept {
   Crc32cFolds folds{};
   folds.at[0] = crc32c_power_minus_33();
   for (std::size_t words = 1; words <= Crc32cFolds::max_words; ++words) {
-    folds.at[words] = crc32c_step_word(folds.at[words - 1], 0);
+    folds.at[words] = crc32c_step_word<T>(folds.at[words - 1], 0);
   }
   return folds;
 }
 
-inline constexpr Crc32cFolds crc32c_folds = make_crc32c_folds();
+template <class T = void>
+inline constexpr Crc32cFolds crc32c_folds = make_crc32c_folds<T>();
 
-/// Factors that move a state past any number of bytes, one for each non-zero hexadecimal digit of the number:
-/// `at[place][digit]` is x^(8 * digit * 16^place - 33).
-struct Crc32cShifts {
-  std::uint32_t at[16][16];
-};
-
-constexpr Crc32cShifts make_crc32c_shifts() noexcept {
-  Crc32cShifts shifts{};
-  std::uint32_t unit = crc32c_power(8);
-  for (std::size_t place = 0; place < 16; ++place) {
-    shifts.at[place][0] = crc32c_power_minus_33();
-    std::uint32_t power = 0x80000000;
-    for (std::size_t digit = 1; digit < 16; ++digit) {
-      power = crc32c_product(power, unit);
-      shifts.at[place][digit] = crc32c_product(power, shifts.at[place][0]);
-    }
-    unit = crc32c_product(power, unit);
-  }
-  return shifts;
+template <class T = void>
+REWAL_INLINE std::uint32_t crc32c_fold(std::size_t words) noexcept {
+  return crc32c_folds<T>.at[words];
 }
-
-inline constexpr Crc32cShifts crc32c_shifts = make_crc32c_shifts();
 
 /// The carry-less product of two 32-bit polynomials from ordinary multiplications: each operand is spread over four
 /// words with three zero bits after every bit, so that at most eight ones add up in a place and none carries out.
@@ -102,11 +67,39 @@ constexpr std::uint64_t crc32c_carryless_product(std::uint32_t a, std::uint32_t 
   return (p0 & lane) | (p1 & (lane << 1)) | (p2 & (lane << 2)) | (p3 & (lane << 3));
 }
 
+/// `state` times x^n, `factor` being x^(n - 33).
+template <class T = void>
+constexpr std::uint32_t crc32c_moved_portable(std::uint32_t state, std::uint32_t factor) noexcept {
+  return crc32c_step_word<T>(0, crc32c_carryless_product(state, factor));
+}
+
+/// Factors that move a state past any number of bytes, one for each non-zero hexadecimal digit of the number:
+/// `at[place][digit]` is x^(8 * digit * 16^place - 33).
+struct Crc32cShifts {
+  std::uint32_t at[16][16];
+};
+
+template <class T = void>
+constexpr Crc32cShifts make_crc32c_shifts() noexcept {
+  Crc32cShifts shifts{};
+  std::uint32_t unit = crc32c_step_byte<T>(crc32c_power_minus_33(), 0);
+  for (auto& place : shifts.at) {
+    place[0] = crc32c_power_minus_33();
+    for (std::size_t digit = 1; digit < 16; ++digit) place[digit] = crc32c_moved_portable<T>(place[digit - 1], unit);
+    unit = crc32c_moved_portable<T>(place[15], unit);
+  }
+  return shifts;
+}
+
+template <class T = void>
+inline constexpr Crc32cShifts crc32c_shifts = make_crc32c_shifts<T>();
+
 /// `state` after `bytes` zero bytes, without reading any: O(log bytes).
-inline std::uint32_t crc32c_shift_portable(std::uint32_t state, std::uint64_t bytes) noexcept {
+template <class T = void>
+std::uint32_t crc32c_shift_portable(std::uint32_t state, std::uint64_t bytes) noexcept {
   for (std::size_t place = 0; bytes != 0; ++place, bytes >>= 4) {
     const std::size_t digit = bytes & 15;
-    if (digit != 0) state = crc32c_step_word(0, crc32c_carryless_product(state, crc32c_shifts.at[place][digit]));
+    if (digit != 0) state = crc32c_moved_portable<T>(state, crc32c_shifts<T>.at[place][digit]);
   }
   return state;
 }

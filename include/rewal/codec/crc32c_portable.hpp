@@ -29,6 +29,7 @@ struct Crc32cTables {
   std::uint32_t slice[8][256];
 };
 
+template <class = void>
 constexpr Crc32cTables make_crc32c_tables() noexcept {
   Crc32cTables tables{};
   for (std::uint32_t bit = 0x80, state = 1; bit != 0; bit >>= 1) {
@@ -48,16 +49,19 @@ constexpr Crc32cTables make_crc32c_tables() noexcept {
   return tables;
 }
 
-inline constexpr Crc32cTables crc32c_tables = make_crc32c_tables();
+template <class T = void>
+inline constexpr Crc32cTables crc32c_tables = make_crc32c_tables<T>();
 
 /// The state after one more byte.
+template <class T = void>
 constexpr std::uint32_t crc32c_step_byte(std::uint32_t state, std::uint8_t byte) noexcept {
-  return (state >> 8) ^ crc32c_tables.slice[0][(state ^ byte) & 0xff];
+  return (state >> 8) ^ crc32c_tables<T>.slice[0][(state ^ byte) & 0xff];
 }
 
 /// The state after eight more bytes, read as one little-endian word.
+template <class T = void>
 constexpr std::uint32_t crc32c_step_word(std::uint32_t state, std::uint64_t word) noexcept {
-  const auto& slice = crc32c_tables.slice;
+  const auto& slice = crc32c_tables<T>.slice;
   const std::uint32_t low = static_cast<std::uint32_t>(word) ^ state;
   const std::uint32_t high = static_cast<std::uint32_t>(word >> 32);
   return slice[7][low & 0xff] ^ slice[6][(low >> 8) & 0xff] ^ slice[5][(low >> 16) & 0xff] ^ slice[4][low >> 24] ^

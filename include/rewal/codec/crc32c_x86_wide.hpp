@@ -41,12 +41,6 @@
 
 namespace rewal::detail {
 
-/// Factors that move one 128-bit lane of a vector by `Bits`, for its lower and its upper half.
-template <std::uint64_t Bits>
-inline constexpr long long crc32c_low_by = crc32c_product(crc32c_power(Bits + 64), crc32c_power_minus_33());
-template <std::uint64_t Bits>
-inline constexpr long long crc32c_high_by = crc32c_product(crc32c_power(Bits), crc32c_power_minus_33());
-
 using Crc32cVector256 = long long __attribute__((vector_size(32)));
 using Crc32cVector512 = long long __attribute__((vector_size(64)));
 
@@ -78,7 +72,8 @@ REWAL_CRC_AVX512 REWAL_INLINE Crc32cVector512 crc32c_moved512(Crc32cVector512 la
   return REWAL_CRC_CLMUL512(lanes, by, 0x00) ^ REWAL_CRC_CLMUL512(lanes, by, 0x11);
 }
 
-#define REWAL_CRC_BY(bits) crc32c_low_by<bits>, crc32c_high_by<bits>
+/// Factors that move one 128-bit lane of a vector by `bits`, for its lower and its upper half.
+#define REWAL_CRC_BY(bits) crc32c_fold((bits) / 64 + 1), crc32c_fold((bits) / 64)
 
 /// Vectors over the front of the block, three streams over the rest, both in one loop. A step is two vectors (8 words,
 /// 8 cycles of the multiplier) and three rounds of the streams (9 words, 9 cycles); a copy takes longer to store
@@ -87,9 +82,9 @@ REWAL_CRC_AVX512 REWAL_INLINE Crc32cVector512 crc32c_moved512(Crc32cVector512 la
 template <bool Copy>
 REWAL_CRC_AVX2 std::uint64_t crc32c_block_avx2(std::uint64_t state, std::byte* to, const std::byte* from,
                                                std::size_t words) noexcept {
-  constexpr Crc32cVector256 step{REWAL_CRC_BY(512), REWAL_CRC_BY(512)};
-  constexpr Crc32cVector256 v_end{REWAL_CRC_BY(384), REWAL_CRC_BY(256)};
-  constexpr Crc32cVector256 w_end{REWAL_CRC_BY(128), REWAL_CRC_BY(0)};
+  const Crc32cVector256 step{REWAL_CRC_BY(512), REWAL_CRC_BY(512)};
+  const Crc32cVector256 v_end{REWAL_CRC_BY(384), REWAL_CRC_BY(256)};
+  const Crc32cVector256 w_end{REWAL_CRC_BY(128), REWAL_CRC_BY(0)};
   const std::size_t steps = static_cast<std::uint32_t>(words - 8) / (Copy ? 20 : 17);
   const std::size_t wide = steps * 64, rest = words - steps * 8;
   Crc32cStreams<Copy> streams{Copy ? to + wide : to, from + wide, rest};
@@ -107,16 +102,16 @@ REWAL_CRC_AVX2 std::uint64_t crc32c_block_avx2(std::uint64_t state, std::byte* t
   const std::uint64_t low = static_cast<std::uint64_t>(v[0] ^ v[2]);
   const std::uint64_t high = static_cast<std::uint64_t>(v[1] ^ v[3]);
   const std::uint64_t front = crc32c_step(crc32c_step(0, low), high);
-  return streams.finish(crc32c_moved(state, crc32c_folds.at[words]) ^ crc32c_moved(front, crc32c_folds.at[rest]));
+  return streams.finish(crc32c_moved(state, crc32c_fold(words)) ^ crc32c_moved(front, crc32c_fold(rest)));
 }
 
 /// The same with vectors twice as wide: 16 words a step.
 template <bool Copy>
 REWAL_CRC_AVX512 std::uint64_t crc32c_block_avx512(std::uint64_t state, std::byte* to, const std::byte* from,
                                                    std::size_t words) noexcept {
-  constexpr Crc32cVector512 step{REWAL_CRC_BY(1024), REWAL_CRC_BY(1024), REWAL_CRC_BY(1024), REWAL_CRC_BY(1024)};
-  constexpr Crc32cVector512 v_end{REWAL_CRC_BY(896), REWAL_CRC_BY(768), REWAL_CRC_BY(640), REWAL_CRC_BY(512)};
-  constexpr Crc32cVector512 w_end{REWAL_CRC_BY(384), REWAL_CRC_BY(256), REWAL_CRC_BY(128), REWAL_CRC_BY(0)};
+  const Crc32cVector512 step{REWAL_CRC_BY(1024), REWAL_CRC_BY(1024), REWAL_CRC_BY(1024), REWAL_CRC_BY(1024)};
+  const Crc32cVector512 v_end{REWAL_CRC_BY(896), REWAL_CRC_BY(768), REWAL_CRC_BY(640), REWAL_CRC_BY(512)};
+  const Crc32cVector512 w_end{REWAL_CRC_BY(384), REWAL_CRC_BY(256), REWAL_CRC_BY(128), REWAL_CRC_BY(0)};
   const std::size_t steps = static_cast<std::uint32_t>(words - 8) / 25;
   const std::size_t wide = steps * 128, rest = words - steps * 16;
   Crc32cStreams<Copy> streams{Copy ? to + wide : to, from + wide, rest};
@@ -133,7 +128,7 @@ REWAL_CRC_AVX512 std::uint64_t crc32c_block_avx512(std::uint64_t state, std::byt
   const std::uint64_t low = static_cast<std::uint64_t>(v[0] ^ v[2] ^ v[4] ^ v[6]);
   const std::uint64_t high = static_cast<std::uint64_t>(v[1] ^ v[3] ^ v[5] ^ v[7]);
   const std::uint64_t front = crc32c_step(crc32c_step(0, low), high);
-  return streams.finish(crc32c_moved(state, crc32c_folds.at[words]) ^ crc32c_moved(front, crc32c_folds.at[rest]));
+  return streams.finish(crc32c_moved(state, crc32c_fold(words)) ^ crc32c_moved(front, crc32c_fold(rest)));
 }
 
 /// From how many words on each pays. On a Zen 4, g++ 12 -O2, cycles to the result and between results in a row: 304
@@ -144,11 +139,6 @@ template <bool Copy>
 inline constexpr std::size_t crc32c_avx2_from = Copy ? 160 : 48;
 template <bool Copy>
 inline constexpr std::size_t crc32c_avx512_from = Copy ? 80 : 48;
-
-template <bool Copy>
-inline constexpr auto crc32c_avx2 = crc32c_by_length<Copy, crc32c_block_avx2<Copy>, crc32c_avx2_from<Copy>>;
-template <bool Copy>
-inline constexpr auto crc32c_avx512 = crc32c_by_length<Copy, crc32c_block_avx512<Copy>, crc32c_avx512_from<Copy>>;
 
 /// A locked instruction that follows waits for all stores. So a copy that is not long is made beside the checksum, in a
 /// quarter as many. On a Zen 5, g++ 12, a swap, a frame and its mark: 64 bytes of payload 8.3 ns, 9.0 with the copy inside
@@ -168,13 +158,6 @@ REWAL_CRC_AVX2 std::uint32_t crc32c_prefixed_copy_wide(const Crc32cPrefix& prefi
   static_cast<void>(crc32c_take256<true>(to, from, size - width));  // over what the last one has copied
   return crc32c_by_length<false, reading, reading_from>(crc32c_of_prefix(prefix), nullptr, from, size);
 }
-
-inline constexpr auto crc32c_avx2_prefixed =
-    crc32c_prefixed_copy_wide<crc32c_block_avx2<true>, crc32c_avx2_from<true>, crc32c_block_avx2<false>,
-                              crc32c_avx2_from<false>>;
-inline constexpr auto crc32c_avx512_prefixed =
-    crc32c_prefixed_copy_wide<crc32c_block_avx512<true>, crc32c_avx512_from<true>, crc32c_block_avx512<false>,
-                              crc32c_avx512_from<false>>;
 
 }  // namespace rewal::detail
 

@@ -177,6 +177,7 @@ struct Checked {
 }
 
 /// All five rules for the frame at the start of `bytes`.
+template <class = void>
 [[nodiscard]] inline Checked check(Bytes bytes) noexcept {
   Checked checked;
   if (bytes.size() < header_bytes) {

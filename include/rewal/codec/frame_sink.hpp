@@ -29,6 +29,7 @@ struct NoProgress {
 };
 
 /// The frame of one event, to `room` in one piece: the short way.
+template <class = void>
 REWAL_INLINE void encode_record_frame(std::byte* room, Lsn lsn, std::uint32_t size, Bytes payload, Bytes meta) noexcept {
   format::Header header;
   header.count = 1;
