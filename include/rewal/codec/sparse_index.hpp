@@ -16,11 +16,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
-#include <vector>
+#include <memory>
+#include <new>
 
 #include <rewal/lsn.hpp>
-#include <rewal/platform.hpp>
 
 namespace rewal::detail {
 
@@ -38,12 +37,15 @@ class SparseIndex {
   /// The best offset to begin reading at for events with `lsn >= from`: no such event lies before it. O(log entries).
   [[nodiscard]] std::uint64_t seek(Lsn from) const noexcept {
     // The last entry with below <= from.
-    const auto after = std::upper_bound(entries_.begin(), entries_.end(), from,
-                                        [](Lsn lsn, const Entry& entry) { return lsn < entry.below; });
-    return after == entries_.begin() ? 0 : std::prev(after)->offset;
+    const Entry* const first = entries_.get();
+    const Entry* const after =
+        std::upper_bound(first, first + count_, from, [](Lsn lsn, const Entry& entry) { return lsn < entry.below; });
+    return after == first ? 0 : (after - 1)->offset;
   }
 
-  [[nodiscard]] std::size_t memory_bytes() const noexcept { return entries_.capacity() * sizeof(Entry); }
+  [[nodiscard]] std::size_t memory_bytes() const noexcept {
+    return entries_ == nullptr ? 0 : max_entries * sizeof(Entry);
+  }
 
  private:
   struct Entry {
@@ -52,23 +54,21 @@ class SparseIndex {
   };
 
   void add_entry(std::uint64_t offset) noexcept {
-    REWAL_TRY {
-      if (entries_.capacity() == 0) entries_.reserve(max_entries);  // once: a growing log allocates nothing
-      if (entries_.size() == max_entries) thin_out();
-      entries_.push_back({highest_ + 1, offset});
-      next_entry_at_ = offset + stride_;
-    }
-    REWAL_CATCH_ALL { next_entry_at_ = offset + stride_; }
+    if (entries_ == nullptr) entries_.reset(new (std::nothrow) Entry[max_entries]);  // a growing log allocates no more
+    if (count_ == max_entries) thin_out();
+    if (entries_ != nullptr) entries_[count_++] = {highest_ + 1, offset};
+    next_entry_at_ = offset + stride_;
   }
 
   void thin_out() noexcept {
     std::size_t kept = 0;
-    for (std::size_t i = 0; i < entries_.size(); i += 2) entries_[kept++] = entries_[i];
-    entries_.resize(kept, Entry{});
+    for (std::size_t i = 0; i < count_; i += 2) entries_[kept++] = entries_[i];
+    count_ = kept;
     stride_ *= 2;
   }
 
-  std::vector<Entry> entries_;
+  std::unique_ptr<Entry[]> entries_;  // max_entries of them, once there is one
+  std::size_t count_ = 0;
   std::uint64_t stride_ = first_stride;
   std::uint64_t next_entry_at_ = first_stride;
   Lsn highest_ = 0;
