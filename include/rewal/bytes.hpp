@@ -27,6 +27,12 @@ using Bytes = std::span<const std::byte>;
 
 namespace detail {
 
+/// The bytes of a vector. Whether it is a range need not be asked, as a conversion would: that compiles slowly.
+template <class Vector>
+[[nodiscard]] Bytes bytes_of(const Vector& bytes) noexcept {
+  return {bytes.data(), bytes.size()};
+}
+
 template <class T>
 inline constexpr bool is_byte_like =
     std::is_same_v<std::remove_cv_t<T>, std::byte> || std::is_same_v<std::remove_cv_t<T>, unsigned char> ||

@@ -102,7 +102,7 @@ namespace detail {
 
 /// What the log reads of a batch.
 struct BatchAccess {
-  [[nodiscard]] static Bytes region(const Batch& batch) noexcept { return batch.region_; }
+  [[nodiscard]] static Bytes region(const Batch& batch) noexcept { return bytes_of(batch.region_); }
   [[nodiscard]] static std::uint32_t count(const Batch& batch) noexcept { return batch.count_; }
   [[nodiscard]] static bool spoiled(const Batch& batch) noexcept { return batch.spoiled_; }
 };

@@ -84,8 +84,8 @@ class FrameWitness {
       decompressed_.clear();
       const std::optional<Bytes> packed = contiguous(region);
       if (packed && decompress_guarded(side.compressor, *packed, decompressed_, side.max_frame_bytes) &&
-          format::holds_records(decompressed_, header.count)) {
-        return index_records(RingSpan<const std::byte>{decompressed_, {}}, header, offset);
+          format::holds_records(bytes_of(decompressed_), header.count)) {
+        return index_records(RingSpan<const std::byte>{bytes_of(decompressed_), {}}, header, offset);
       }
     }
     index_unreadable(header, offset);
@@ -108,7 +108,7 @@ class FrameWitness {
     REWAL_TRY {
       joined_.resize(bytes.size());
       bytes.copy_to(0, joined_);
-      return joined_;
+      return bytes_of(joined_);
     }
     REWAL_CATCH_ALL { return std::nullopt; }
   }

@@ -30,18 +30,11 @@
 
 namespace rewal {
 
-/// A storage in memory.
-///
-///     rewal::MemoryStorage disk;
-///     auto wal = rewal::Wal<>::open("name").storage(disk).build();   // the log gets a copy of the handle
-///     ...
-///     wal->shutdown(); disk.bytes();                                 // what it wrote
-///     rewal::Wal<>::open("name").storage(disk).build();              // opens the same content again
-///
-/// A copy is a new handle on the same content and is open, even if the one it was copied from is closed. A move takes
-/// the handle with its state, and leaves an equal one behind. Closing a handle ends its own reads and writes; the
-/// content stays for the others and for bytes(). Nothing stops two logs from using one disk at once: do not.
-class MemoryStorage {
+namespace detail {
+
+/// MemoryStorage; a template so that it is compiled where it is used only.
+template <class = void>
+class BasicMemoryStorage {
  public:
   /// Bytes that preserve() kept.
   struct SavedCopy {
@@ -50,29 +43,29 @@ class MemoryStorage {
   };
 
   /// An empty disk.
-  MemoryStorage() : disk_(std::make_shared<Disk>()) {}
-  MemoryStorage(const MemoryStorage& other) noexcept : disk_(other.disk_) {}
-  MemoryStorage(MemoryStorage&& other) noexcept : disk_(other.disk_), closed_(other.closed_) {}
-  MemoryStorage& operator=(const MemoryStorage& other) noexcept {
+  BasicMemoryStorage() : disk_(std::make_shared<Disk>()) {}
+  BasicMemoryStorage(const BasicMemoryStorage& other) noexcept : disk_(other.disk_) {}
+  BasicMemoryStorage(BasicMemoryStorage&& other) noexcept : disk_(other.disk_), closed_(other.closed_) {}
+  BasicMemoryStorage& operator=(const BasicMemoryStorage& other) noexcept {
     if (this != &other) {
       disk_ = other.disk_;
       closed_ = false;
     }
     return *this;
   }
-  MemoryStorage& operator=(MemoryStorage&& other) noexcept {
+  BasicMemoryStorage& operator=(BasicMemoryStorage&& other) noexcept {
     disk_ = other.disk_;
     closed_ = other.closed_;
     return *this;
   }
-  ~MemoryStorage() = default;
+  ~BasicMemoryStorage() = default;
 
   /// Appends all of it or, if memory is short, nothing.
   [[nodiscard]] Result<std::size_t> write(Bytes bytes) {
     const std::lock_guard lock(disk_->mutex);
     if (closed_) return Errc::closed;
-    if (bytes.size() > most_bytes - disk_->size) return detail::not_enough_memory();
-    return detail::or_not_enough_memory([&]() -> Result<std::size_t> {
+    if (bytes.size() > most_bytes - disk_->size) return not_enough_memory();
+    return or_not_enough_memory([&]() -> Result<std::size_t> {
       disk_->append(bytes);
       return bytes.size();
     });
@@ -101,8 +94,8 @@ class MemoryStorage {
   [[nodiscard]] Result<void> truncate(std::uint64_t n) {
     const std::lock_guard lock(disk_->mutex);
     if (closed_) return Errc::closed;
-    if (n > most_bytes) return detail::not_enough_memory();
-    return detail::or_not_enough_memory([&]() -> Result<void> {
+    if (n > most_bytes) return not_enough_memory();
+    return or_not_enough_memory([&]() -> Result<void> {
       disk_->resize(static_cast<std::size_t>(n));
       return {};
     });
@@ -124,7 +117,7 @@ class MemoryStorage {
   [[nodiscard]] Result<std::string> preserve(std::uint64_t offset, Bytes bytes) {
     const std::lock_guard lock(disk_->mutex);
     if (closed_) return Errc::closed;
-    return detail::or_not_enough_memory([&]() -> Result<std::string> { return disk_->keep(offset, bytes); });
+    return or_not_enough_memory([&]() -> Result<std::string> { return disk_->keep(offset, bytes); });
   }
 
   /// The whole content now, whether or not a handle is closed, also while a log writes. The view stays valid for as
@@ -181,7 +174,7 @@ class MemoryStorage {
         const auto same_name =
             std::find_if(copies.begin(), copies.end(), [&](const auto& copy) { return copy.name == name; });
         if (same_name == copies.end()) break;
-        if (as_text(same_name->bytes) == as_text(bytes)) return name;
+        if (as_text(bytes_of(same_name->bytes)) == as_text(bytes)) return name;
         name = base + "." + std::to_string(number);
       }
       copies.push_back({name, std::vector<std::byte>(bytes.begin(), bytes.end())});
@@ -198,6 +191,21 @@ class MemoryStorage {
   std::shared_ptr<Disk> disk_;  // never null
   bool closed_ = false;         // under the disk's mutex
 };
+
+}  // namespace detail
+
+/// A storage in memory.
+///
+///     rewal::MemoryStorage disk;
+///     auto wal = rewal::Wal<>::open("name").storage(disk).build();   // the log gets a copy of the handle
+///     ...
+///     wal->shutdown(); disk.bytes();                                 // what it wrote
+///     rewal::Wal<>::open("name").storage(disk).build();              // opens the same content again
+///
+/// A copy is a new handle on the same content and is open, even if the one it was copied from is closed. A move takes
+/// the handle with its state, and leaves an equal one behind. Closing a handle ends its own reads and writes; the
+/// content stays for the others and for bytes(). Nothing stops two logs from using one disk at once: do not.
+using MemoryStorage = detail::BasicMemoryStorage<>;
 
 }  // namespace rewal
 
