@@ -37,12 +37,19 @@ class StorageEnd {
   /// What became of a call: `stopped` is abandon()'s doing, `failed` the storage's, who says why.
   enum class Outcome : std::uint8_t { done, stopped, failed };
 
+  struct Settings {
+    std::uint64_t most_bytes;         // of one write
+    std::uint64_t preallocate_bytes;  // 0: never
+    bool times_syncs;
+  };
+
   /// The storage holds `end` bytes.
-  StorageEnd(ReadSide<S, C>& side, std::uint64_t end, std::uint64_t most_bytes, std::uint64_t preallocate_bytes) noexcept
+  StorageEnd(ReadSide<S, C>& side, std::uint64_t end, Settings settings) noexcept
       : side_(side),
-        most_bytes_(most_bytes),
-        alignment_(std::bit_floor(most_bytes)),
-        preallocate_bytes_(preallocate_bytes),
+        most_bytes_(settings.most_bytes),
+        alignment_(std::bit_floor(settings.most_bytes)),
+        times_syncs_(settings.times_syncs),
+        preallocate_bytes_(settings.preallocate_bytes),
         stored_(end),
         allocated_(end) {}
 
@@ -84,9 +91,16 @@ class StorageEnd {
 
   /// Never retried: a failed fsync may have dropped what it did not write.
   [[nodiscard]] Outcome sync() {
+    if (times_syncs_) last_sync_ = Threads::now();
     const Result<void> done = call([&] { return side_.storage.sync(); });
-    return done ? Outcome::done : failed(done.error());
+    if (!done) return failed(done.error());
+    if (times_syncs_) last_sync_took_ = Threads::now() - last_sync_;
+    return Outcome::done;
   }
+
+  /// Of the last fsync, where they are timed: how long it took, and when it ended.
+  [[nodiscard]] typename Threads::Time::duration last_sync_took() const noexcept { return last_sync_took_; }
+  [[nodiscard]] typename Threads::Time last_sync_end() const noexcept { return last_sync_ + last_sync_took_; }
 
   /// Cuts what is behind `end`.
   [[nodiscard]] Result<void> truncate(std::uint64_t end) {
@@ -143,11 +157,14 @@ class StorageEnd {
   ReadSide<S, C>& side_;
   const std::uint64_t most_bytes_;
   const std::uint64_t alignment_;
+  const bool times_syncs_;
 
   // By the pen's holder.
-  std::uint64_t preallocate_bytes_;  // falls to 0 when the storage refuses
+  std::uint64_t preallocate_bytes_;     // falls to 0 when the storage refuses
   std::uint64_t stored_;
-  std::uint64_t allocated_;          // space is reserved up to here
+  std::uint64_t allocated_;             // space is reserved up to here
+  typename Threads::Time last_sync_{};  // when the last fsync began
+  typename Threads::Time::duration last_sync_took_{};
   Error error_{Errc::io};
   bool insists_ = false;
 

@@ -70,7 +70,7 @@ class Writer {
         witness_(std::move(indexer), &side),
         joint_bytes_(static_cast<std::size_t>((std::min)(settings.buffer_capacity, most_joined_bytes))),
         joint_(new std::byte[joint_bytes_]),
-        end_(side, end, settings.buffer_capacity, settings.preallocate_bytes),
+        end_(side, end, {settings.buffer_capacity, settings.preallocate_bytes, H::times_syncs || times_tail_}),
         file_end_(end),
         synced_end_(end) {
     durable_lsn_.store(last_lsn, std::memory_order_relaxed);
@@ -106,21 +106,21 @@ class Writer {
     const bool needed = synced_end_ != file_end_;  // else secure_first_sector() has made the fsync
     if (needed) {
       hooks_.before_sync();
-      if (!timed_sync()) return false;
+      if (!succeeded(end_.sync())) return false;
       Counts::add(counts_.bytes_synced, file_end_ - synced_end_);
       Counts::add(counts_.sync_count, 1);
       synced_end_ = file_end_;
     }
     unsynced_since_.store(0, std::memory_order_relaxed);
     if constexpr (H::times_syncs) {
-      if (needed) hooks_.after_sync(last_sync_took_);
+      if (needed) hooks_.after_sync(end_.last_sync_took());
     }
     durable_lsn_.store(covered, std::memory_order_release);  // F2
     return true;
   }
 
   /// When the last fsync ended, where the interval or a hook asks for it.
-  [[nodiscard]] typename Threads::Time last_sync_end() const noexcept { return last_sync_ + last_sync_took_; }
+  [[nodiscard]] typename Threads::Time last_sync_end() const noexcept { return end_.last_sync_end(); }
 
   /// Closes the storage and tells the readers before. What is stored of a frame is cut off first. Where the storage refuses,
   /// as on Windows while an iterator has the file mapped, a frame that a full write ended in is finished instead.
@@ -294,7 +294,7 @@ class Writer {
     constexpr std::uint64_t sector = End::sector_bytes;
     if (abandoned()) return false;
     if (synced_end_ != 0 || file_end_ == 0 || file_end_ > sector || bytes <= sector - file_end_) return true;
-    if (!timed_sync()) return false;
+    if (!succeeded(end_.sync())) return false;
     Counts::add(counts_.bytes_synced, file_end_);
     synced_end_ = file_end_;
     return true;
@@ -309,14 +309,6 @@ class Writer {
     const RingSpan<std::byte> frame = ring_.front(format::load_header(header).size);  // the write may end inside
     set_synced_before(frame);
     mend_crc_after_set(frame, frame.size());
-  }
-
-  bool timed_sync() {
-    const bool timed = H::times_syncs || times_tail_;
-    if (timed) last_sync_ = Threads::now();
-    if (!succeeded(end_.sync())) return false;
-    if (timed) last_sync_took_ = Threads::now() - last_sync_;
-    return true;
   }
 
   // ---- failing ---------------------------------------------------------------------------------------------------
@@ -345,8 +337,6 @@ class Writer {
   bool ends_inside_frame_ = false;            // the last write ended so as planned: what is begun is the next frame alone
   Look look_{};                               // the last whose events are all written
   Look next_look_{};                          // the one after it
-  typename Threads::Time last_sync_{};        // when the last fsync began
-  typename Threads::Time::duration last_sync_took_{};
   std::optional<Error> error_;                // F1
 
   // By the pen's holder, read by anybody.
