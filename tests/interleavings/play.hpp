@@ -81,6 +81,11 @@ class RingPlay final : public Play<RingPlay> {
   Refusal produce(std::uint32_t size = frame_bytes, std::uint32_t records = 1, Wake wake = Wake::writer) {
     return finish(ring.try_claim(size, records, wake), records);
   }
+  /// As the log's append of one event.
+  Refusal produce_directly(std::uint32_t size = frame_bytes) {
+    Claim claim;
+    return ring.try_claim_directly(claim, size) ? finish(claim, 1) : produce(size);
+  }
   Refusal produce_held(std::uint32_t size = frame_bytes) { return finish(ring.try_claim_held(size, 1), 1); }
 
   /// Fills and publishes what was claimed, and wakes the consumer if that is owed.

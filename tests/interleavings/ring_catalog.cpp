@@ -30,6 +30,11 @@ Body produces(unsigned n, std::uint32_t records = 1) {
     for (unsigned i = 0; i < n; ++i) p.produce(P::frame_bytes, records);
   };
 }
+Body produces_directly(unsigned n) {
+  return [=](P& p) {
+    for (unsigned i = 0; i < n; ++i) p.produce_directly();
+  };
+}
 Body consumes(unsigned n, std::uint64_t most = UINT64_MAX) {
   return [=](P& p) {
     for (unsigned i = 0; i < n; ++i) p.consume(most);
@@ -122,6 +127,19 @@ std::vector<Entry> make_catalog() {
   all.push_back({"three producers, consumer (four threads)",
                  play({produces(1), produces(1, 2), produces(1), consumes(2)}, ring(3)), 0, 0, 0, true});
   all.push_back({"batches", play({produces(1, 3), produces(1, 2), consumes(2, 34)}, ring(3))});
+  // The same, directly.
+  all.push_back({"directly, consumer", play({produces_directly(3), consumes(3)}, ring(3)), 3, 1});
+  all.push_back({"directly, two producers, consumer",
+                 play({produces_directly(1), produces_directly(1), consumes(2)}, ring(3)), 1000, 1});
+  all.push_back({"directly, batches", play({produces_directly(2), produces(1, 3)}, ring(2)), 1000, 1});
+  all.push_back({"directly, batches, consumer",
+                 play({produces_directly(1), produces(1, 2), consumes(2)}, ring(3)), 1000, 1});
+  all.push_back({"directly, full", play({produces_directly(1), produces_directly(1), consumes(1)}, ring(2, 1))});
+  all.push_back({"directly, held", play({holds, produces_directly(2)}, ring(3)), 1000, 0});
+  all.push_back({"directly, sealed and drained", play({produces_directly(1), seals_and_drains}, ring(3))});
+  all.push_back({"directly, asleep", play({produces_directly(1), consumes_and_sleeps(2)}, sleeping(3))});
+  all.push_back({"directly, asleep, two producers",
+                 play({produces_directly(1), produces_directly(1), consumes_and_sleeps(2)}, sleeping(3)), 0, 0, 0});
   // Room.
   all.push_back({"full", play({produces(1), produces(1), consumes(1)}, ring(2, 1))});
   all.push_back({"full of frames", play({produces(2), produces(1), consumes(1)}, ring(0, 1, 340, 2)), 1000, 0});

@@ -75,6 +75,34 @@ TEST_CASE("distance, offset and LSN are those of counters that never wrap, for a
   }
 }
 
+TEST_CASE("a step is what advancing by one frame with one record is, unless a field wraps") {
+  const std::uint64_t lap = GENERATE(64u, 192u, 1024u, 520'000u, 524'288u);
+  const ClaimLayout layout(lap, GENERATE(2u, 8u, 15'421u), smallest_record);
+  REQUIRE(layout.counts_frames());
+  const Word flags = GENERATE(Word{0}, claim_flag::napping);
+  std::uint64_t steps = 0;
+  std::uint64_t wraps = 0;
+  const auto look = [&](Word word, std::uint64_t bytes) {
+    const Word advanced = layout.advanced(word, bytes, 1, 1);
+    if (layout.steps_within_fields(word, bytes)) {
+      ++steps;
+      REQUIRE(layout.stepped(word, bytes) == advanced);
+    } else {
+      ++wraps;
+      REQUIRE(layout.stepped(word, bytes) != advanced);
+    }
+  };
+  // Small steps through places and frames, from where the LSN is about to wrap.
+  Word word = layout.start(layout.most_records() - 200) | flags;
+  for (int i = 0; i < 4000; ++i) {
+    const std::uint64_t bytes = 34 + static_cast<std::uint64_t>(i) % (lap - 33);
+    look(word, bytes);
+    word = layout.advanced(word, bytes, 1, 1);
+  }
+  CHECK(steps > 1000);
+  CHECK(wraps > 1);
+}
+
 TEST_CASE("distances are told apart up to four laps, for claims made by a check that was out of date") {
   const ClaimLayout layout(192, 6, smallest_record);
   const Word tail = layout.advanced(layout.start(1), 150, 3, 3);

@@ -146,7 +146,12 @@ TEST_CASE("a claim that sleeps until the head has the same value again stays awa
       if (claimed + 3 < frames) consume_one();  // the last three stay in flight
     }
   };
-  const Claim late = ring.try_claim(size, 1, Wake::writer);
+  Claim late;
+  if (GENERATE(false, true)) {
+    REQUIRE(ring.try_claim_directly(late, size));
+  } else {
+    late = ring.try_claim(size, 1, Wake::writer);
+  }
   REQUIRE(claimed == frames);
   REQUIRE(late);
   CHECK(late.first_lsn == 1 + lsns);
@@ -508,6 +513,62 @@ TEST_CASE("the consumer falls asleep from an empty ring alone, and the next clai
   CHECK(waking.owes_wake_up);
   CHECK_FALSE(queue.ring.is_resting());
   CHECK_FALSE(queue.ring.try_claim(34, 1, Wake::writer).owes_wake_up);
+}
+
+TEST_CASE("a direct claim is the claim that would have been, and is left where somebody is to be woken") {
+  // The same happens to two queues, one of which is tried directly first.
+  const std::uint64_t frames = GENERATE(4u, 1000u);
+  Ring<> plain(400, frames, 1);
+  Ring<> direct(400, frames, 1);
+  std::uint64_t done_directly = 0;
+  std::vector<Claim> in_flight;
+  std::uint64_t random = 7;
+  const auto below = [&](std::uint64_t most) {
+    random = random * 6364136223846793005u + 1442695040888963407u;
+    return (random >> 33) % most;
+  };
+  for (int i = 0; i < 20'000; ++i) {
+    const auto what = below(16);
+    if (what < 10) {
+      const auto size = static_cast<std::uint32_t>(34 + below(60));
+      const Claim expected = plain.try_claim(size, 1, Wake::writer);
+      Claim claim;
+      if (direct.try_claim_directly(claim, size)) {
+        ++done_directly;
+      } else {
+        claim = direct.try_claim(size, 1, Wake::writer);
+      }
+      REQUIRE(claim.refusal == expected.refusal);
+      REQUIRE(claim.owes_wake_up == expected.owes_wake_up);
+      REQUIRE(claim.ended_sleep == expected.ended_sleep);
+      if (!claim) continue;
+      REQUIRE(claim.first_lsn == expected.first_lsn);
+      REQUIRE(claim.offset == expected.offset);
+      REQUIRE(claim.size == expected.size);
+      REQUIRE(claim.end == expected.end);
+      in_flight.push_back(claim);
+    } else if (what < 13 && !in_flight.empty()) {
+      for (Ring<>* ring : {&plain, &direct}) {
+        ring->publish(in_flight.front());
+        ring->consume(ring->gather(in_flight.front().size), in_flight.front().first_lsn + 1);
+      }
+      in_flight.erase(in_flight.begin());
+    } else if (what == 13) {
+      plain.take_a_nap();
+      direct.take_a_nap();
+    } else if (what == 14) {
+      REQUIRE(plain.fall_asleep() == direct.fall_asleep());
+    } else {
+      REQUIRE(plain.end_rest() == direct.end_rest());
+    }
+  }
+  CHECK(done_directly > 2000);
+  Claim claim;
+  REQUIRE(direct.try_hold() == Refusal::none);
+  CHECK_FALSE(direct.try_claim_directly(claim, 34));
+  direct.release_hold();
+  direct.seal();
+  CHECK_FALSE(direct.try_claim_directly(claim, 34));
 }
 
 TEST_CASE("a claimer who will write himself wakes nobody, and leaves the sleeper asleep for the next") {

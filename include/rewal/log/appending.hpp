@@ -37,8 +37,7 @@ class Appending {
     core_.hooks.before_append(Events(payload, meta));
     const std::uint64_t size = record_frame_bytes(payload, meta);
     if (REWAL_LIKELY(size <= core_.most_direct_bytes && meta.size() <= format::max_meta_bytes)) {
-      const Lsn lsn =
-          Enqueueing<Core>(core_).put_directly(payload, meta, static_cast<std::uint32_t>(size), how);
+      const Lsn lsn = Enqueueing<Core>(core_).put_directly(payload, meta, static_cast<std::uint32_t>(size));
       if (REWAL_LIKELY(lsn != 0)) return lsn;
     }
     return one_checked(payload, meta, how);

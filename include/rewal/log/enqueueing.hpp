@@ -37,11 +37,11 @@ class Enqueueing {
  public:
   explicit Enqueueing(Core& core) noexcept : core_(core) {}
 
-  /// The frame of one record, of `size` bytes, at most Core::most_direct_bytes, if there is room at once. Its LSN, or 0
-  /// where put() has to see to it, or to say why not. All that it is given and makes stays in registers.
-  [[nodiscard]] REWAL_INLINE Lsn put_directly(Bytes payload, Bytes meta, std::uint32_t size, Append how) {
+  /// The frame of one record, of `size` bytes, at most Core::most_direct_bytes, if that is simple. Its LSN, or 0 where
+  /// put() has to see to it, or to say why not. All that it is given and makes stays in registers.
+  [[nodiscard]] REWAL_INLINE Lsn put_directly(Bytes payload, Bytes meta, std::uint32_t size) {
     Claim claim;
-    if (REWAL_UNLIKELY(!core_.ring.try_claim_directly(claim, size, wake(how)))) return 0;
+    if (REWAL_UNLIKELY(!core_.ring.try_claim_directly(claim, size))) return 0;
     if (REWAL_UNLIKELY(claim.overdrawn) && !await_place(claim.end)) return 0;
     const RingSpan<std::byte> room = core_.ring.room(claim);
     if (REWAL_LIKELY(room.second.empty())) {
@@ -50,7 +50,6 @@ class Enqueueing {
       encode_over_the_end(room.first, room.second, claim.first_lsn, payload, meta);
     }
     core_.ring.publish(claim);
-    if (REWAL_UNLIKELY(claim.owes_wake_up)) wake_writer_from_rest(claim.ended_sleep);
     return claim.first_lsn;
   }
 

@@ -38,29 +38,11 @@
 
 #include <rewal/lsn.hpp>
 #include <rewal/platform.hpp>
+#include <rewal/sync/claim.hpp>
 #include <rewal/sync/claim_word.hpp>
 #include <rewal/sync/threads.hpp>
 
 namespace rewal::detail {
-
-enum class Refusal : std::uint8_t { none, full, held, sealed, lsns_exhausted };
-
-/// A place and LSNs of one's own.
-struct Claim {
-  Refusal refusal = Refusal::none;
-  bool owes_wake_up = false;  // the claimer wakes the writer, after publishing
-  bool ended_sleep = false;   // what it wakes it from is sleep, so nothing else was in flight
-  bool overdrawn = false;     // the claimer waits while still_overdrawn()
-  std::uint32_t size = 0;
-  Lsn first_lsn = 0;
-  std::uint64_t offset = 0;  // in the ring's memory
-  Word end = 0;              // the head after the claim
-
-  [[nodiscard]] explicit operator bool() const noexcept { return refusal == Refusal::none; }
-};
-
-/// Whether a claim that finds the writer asleep wakes it, or will itself see to it that its frame is written.
-enum class Wake : std::uint8_t { writer, nobody };
 
 template <class Threads>
 class Claims {
@@ -99,10 +81,31 @@ class Claims {
     }
     return claim;
   }
-  /// The same for one record of at most most_direct_bytes(); false: use try_claim(). (Into a local variable of the
-  /// caller, so that it stays in registers: stored in bytes and loaded as words, a claim costs more than the swap.)
-  [[nodiscard]] REWAL_INLINE bool try_claim_directly(Claim& claim, std::uint32_t size, Wake wake) noexcept {
-    return claim_word<Kind::ordinary>(claim, size, 1, wake);
+  /// The same for one record of at most most_direct_bytes(), where it is simple: there is room, nobody is to be woken, and
+  /// no field of the word wraps. False: use try_claim(). (Into a local variable of the caller, so that it stays in
+  /// registers: what is done between two swaps in a row takes as long as all of it does.)
+  [[nodiscard]] REWAL_INLINE bool try_claim_directly(Claim& claim, std::uint32_t size) noexcept {
+    Word head = head_.load(std::memory_order_relaxed);
+    for (;;) {
+      const Word tail = tail_.load(std::memory_order_acquire);  // R4, partner R3
+      const Lsn behind = next_lsn_.load(std::memory_order_relaxed);
+      const ClaimLayout::Distance used = layout_.distance(tail, head);
+      const unsigned shift = (head & claim_flag::napping) != 0 ? 1 : 0;  // half of it, and the napping writer is woken
+      const bool room = used.bytes + size <= capacity_bytes_ >> shift && used.frames < capacity_frames_ >> shift;
+      if (REWAL_UNLIKELY(!room || behind >= last_carefree_lsn_ || !layout_.steps_within_fields(head, size) ||
+                         (head & (claim_flag::sealed | claim_flag::held | claim_flag::asleep)) != 0)) {
+        return false;
+      }
+      claim.first_lsn = layout_.full_lsn(head, behind);
+      claim.offset = layout_.offset(head);
+      claim.end = layout_.stepped(head, size);
+      if (REWAL_LIKELY(head_.compare_exchange_weak(head, claim.end, std::memory_order_seq_cst,
+                                                   std::memory_order_relaxed))) {  // R6
+        claim.size = size;
+        look_again(claim, head, tail, behind);
+        return true;
+      }
+    }
   }
   [[nodiscard]] std::uint64_t most_direct_bytes() const noexcept {
     return layout_.counts_frames() ? capacity_bytes_ : 0;
@@ -270,7 +273,7 @@ class Claims {
   /// The compare-and-swap of every claim. An ordinary one is refused while the queue is held; a large frame takes no
   /// place, needs an empty queue, and `raises` the hold if it has none. False: claim.refusal says why.
   template <Kind kind>
-  [[nodiscard]] REWAL_INLINE bool claim_word(Claim& claim, std::uint32_t size, std::uint32_t records, Wake wake,
+  [[nodiscard]] bool claim_word(Claim& claim, std::uint32_t size, std::uint32_t records, Wake wake,
                                              Word raises = 0) noexcept {
     constexpr bool large = kind == Kind::large;
     const Word stopping = claim_flag::sealed | (kind == Kind::ordinary ? claim_flag::held : raises);
@@ -308,19 +311,23 @@ class Claims {
       if (claim.owes_wake_up) claim.end &= ~claim_flag::resting;
       if (REWAL_LIKELY(head_.compare_exchange_weak(head, claim.end, std::memory_order_seq_cst,
                                                    std::memory_order_relaxed))) {  // R6
-        // R4 again: the tail brings an LSN (R5) that is behind this claim by no more than what is in flight. Where both
-        // are what they were before the swap, which waited for all that came before it, so is what follows from them.
-        const Word tail_now = tail_.load(std::memory_order_acquire);
-        const Lsn behind_now = next_lsn_.load(std::memory_order_relaxed);
-        claim.overdrawn = false;
-        if (REWAL_UNLIKELY(tail_now != tail || behind_now != behind)) {
-          claim.overdrawn = !large && layout_.distance(tail_now, claim.end).bytes > layout_.lap_bytes();
-          claim.first_lsn = layout_.full_lsn(head, behind_now);
-        }
+        look_again(claim, head, tail, behind);
         claim.size = size;
         claim.refusal = Refusal::none;
         return true;
       }
+    }
+  }
+
+  /// R4 again, after a claim's swap: the tail brings an LSN (R5) that is behind this claim by no more than what is in
+  /// flight. Where both are what they were before the swap, which waited for all that came before it, so is what follows
+  /// from them.
+  REWAL_INLINE void look_again(Claim& claim, Word head, Word tail, Lsn behind) noexcept {
+    const Word tail_now = tail_.load(std::memory_order_acquire);
+    const Lsn behind_now = next_lsn_.load(std::memory_order_relaxed);
+    if (REWAL_UNLIKELY(tail_now != tail || behind_now != behind)) {
+      claim.overdrawn = layout_.distance(tail_now, claim.end).bytes > layout_.lap_bytes();
+      claim.first_lsn = layout_.full_lsn(head, behind_now);
     }
   }
 
