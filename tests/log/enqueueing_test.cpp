@@ -6,11 +6,14 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
+#include <functional>
 #include <rewal/wal.hpp>
 #include <support/core.hpp>
 #include <support/harness.hpp>
 #include <support/recording_storage.hpp>
+#include <thread>
 #include <vector>
 
 using namespace rewal_test;
@@ -18,6 +21,16 @@ using namespace rewal_test;
 namespace {
 
 const std::vector<std::byte> payload(20);
+
+/// Threads that are held up before they look at the clock, and others go on meanwhile.
+struct Delayed : rewal::detail::NativeThreads {
+  static inline std::function<void()> meanwhile;
+
+  static Time now() {
+    if (meanwhile) meanwhile();
+    return NativeThreads::now();
+  }
+};
 
 }  // namespace
 
@@ -60,4 +73,29 @@ TEST_CASE("an append that finds an empty queue held waits for the moment that it
   core->room.notify_all();
   CHECK(must(outcome(appended)) == 1);
   CHECK(core->drops.load() == 0);
+}
+
+TEST_CASE("an event that is appended while another's append is about to wake the writer is unsynced from then on") {
+  rewal::detail::Options options;
+  options.sync_mode = SyncMode::interval(std::chrono::seconds(1));
+  const auto core = core_on<Delayed>(MemoryStorage(), options);
+  REQUIRE(core->ring.fall_asleep());
+  Delayed::Time appended{};
+  bool done = false;
+  const auto other = [&] {
+    if (done || core->ring.is_resting()) return;  // not before the first append's claim
+    done = true;
+    must(append(*core, payload));
+    appended = Delayed::now();
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  };
+  Delayed::meanwhile = other;
+  must(append(*core, payload));
+  Delayed::meanwhile = nullptr;
+  other();
+  static_cast<void>(core->write_some());
+  REQUIRE(core->writer.last_lsn() == 2);
+  const auto since = core->writer.unsynced_since();
+  REQUIRE(since);
+  CHECK(*since <= appended);
 }

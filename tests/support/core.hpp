@@ -14,12 +14,12 @@
 
 namespace rewal_test {
 
-template <class S>
-using CoreOn = rewal::detail::Core<S, rewal::NoCompressor, rewal::NoIndexer, rewal::NoHooks>;
+template <class S, class Threads = rewal::detail::NativeThreads>
+using CoreOn = rewal::detail::Core<S, rewal::NoCompressor, rewal::NoIndexer, rewal::NoHooks, Threads>;
 
-template <class S>
-std::unique_ptr<CoreOn<S>> core_on(S storage, const rewal::detail::Options& options) {
-  using Core = CoreOn<S>;
+template <class Threads = rewal::detail::NativeThreads, class S>
+std::unique_ptr<CoreOn<S, Threads>> core_on(S storage, const rewal::detail::Options& options) {
+  using Core = CoreOn<S, Threads>;
   auto side = std::make_shared<typename Core::Side>(std::move(storage), rewal::NoCompressor{}, options.max_frame_bytes);
   return std::make_unique<Core>(std::move(side), rewal::NoIndexer{}, rewal::NoHooks{}, options, rewal::RecoveryReport{}, 0,
                                 0);

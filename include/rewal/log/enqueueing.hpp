@@ -57,6 +57,7 @@ class Enqueueing {
   [[nodiscard]] Result<Lsn> put(const Unnumbered& frame, Append how) {
     const auto size = static_cast<std::uint32_t>(frame.frame_bytes());
     if (is_large(size, frame.count)) return put_large(frame, size, how);
+    const Time before = time_for_interval();
     Claim claim = core_.ring.try_claim(size, frame.count, wake(how));
     while (claim.refusal == Refusal::held && !blocks() && hold_is_passing()) {
       Threads::yield();
@@ -70,7 +71,7 @@ class Enqueueing {
     }
     if (!claim) return refuse(claim.refusal, frame.count, how);
     if (claim.overdrawn && !await_place(claim.end)) return why_sealed();
-    fill(frame, claim);
+    fill(frame, claim, before);
     return claim.first_lsn + (frame.count - 1);
   }
 
@@ -84,17 +85,18 @@ class Enqueueing {
 
  private:
   using Threads = typename Core::Threads;
+  using Time = typename Threads::Time;
 
   static constexpr unsigned spins_before_yielding = 200;
   static constexpr unsigned yields_before_sleeping = 50;
 
   [[nodiscard]] static Wake wake(Append how) noexcept { return how == Append::awaited ? Wake::nobody : Wake::writer; }
 
-  void fill(const Unnumbered& frame, const Claim& claim) {
+  void fill(const Unnumbered& frame, const Claim& claim, Time before) {
     const RingSpan<std::byte> room = core_.ring.room(claim);
     frame.encode(FrameSink(room.first, room.second), claim.first_lsn);
     core_.ring.publish(claim);
-    if (claim.owes_wake_up) wake_writer_from_rest(claim.ended_sleep);
+    if (claim.owes_wake_up) wake_writer_from_rest(claim.ended_sleep, before);
   }
 
   REWAL_NOINLINE static void encode_over_the_end(std::span<std::byte> first, std::span<std::byte> second, Lsn lsn,
@@ -119,6 +121,7 @@ class Enqueueing {
 
   /// A frame larger than the queue goes in alone. Its memory is taken by the holder, so that there is one at a time.
   [[nodiscard]] Result<Lsn> put_large(const Unnumbered& frame, std::uint32_t size, Append how) {
+    const Time before = time_for_interval();
     LargeRest rest;
     bool no_memory = false;
     const auto attempt = [&] {
@@ -153,7 +156,7 @@ class Enqueueing {
     if (no_memory) return not_enough_memory();
     if (!claim) return refuse(claim.refusal, frame.count, how);
     const RingSpan<std::byte> room = core_.ring.large_room(claim, std::move(rest));
-    if (claim.owes_wake_up) wake_writer_from_rest(claim.ended_sleep);
+    if (claim.owes_wake_up) wake_writer_from_rest(claim.ended_sleep, before);
     frame.encode(FrameSink(room.first, room.second, LargeProgress{&core_}), claim.first_lsn);
     return claim.first_lsn + (frame.count - 1);
   }
@@ -170,11 +173,13 @@ class Enqueueing {
 
   // ---- waking and waiting ----------------------------------------------------------------------------------------
 
-  /// The claim has ended the writer's rest already; what is left is to tell it, and since when there is something.
-  REWAL_NOINLINE void wake_writer_from_rest(bool ended_sleep) {
-    if (ended_sleep && core_.times_tail()) core_.writer.note_quiet(Threads::now());
+  /// The claim has ended the writer's rest already; what is left is to tell it, and since when there is something at the
+  /// earliest: whoever claims between this claim and the telling may be done before it.
+  REWAL_NOINLINE void wake_writer_from_rest(bool ended_sleep, Time before_claim) {
+    if (ended_sleep && core_.times_tail()) core_.writer.note_quiet(before_claim);
     core_.rest.notify_all();
   }
+  [[nodiscard]] Time time_for_interval() const noexcept { return core_.times_tail() ? Threads::now() : Time{}; }
 
   [[nodiscard]] bool blocks() const noexcept { return core_.options.backpressure == Backpressure::block; }
   /// Of a hold that refused a claim: it has ended, or ends without anything being written. Whoever holds an empty queue
