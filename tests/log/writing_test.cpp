@@ -3,8 +3,10 @@
 // The writer, driven by the test with the pen in hand: errors and a close at places that a running log reaches seldom.
 
 #include <algorithm>
+#include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -121,6 +123,63 @@ TEST_CASE("an event that is written becomes durable although a later one beyond 
     CHECK(core->writer.durable_lsn() == 1);
     CHECK_FALSE(core->writer.unsynced_since().has_value());
   }
+}
+
+TEST_CASE("hooks are not told of the fsync of a new log's first sector, not even where no other is needed") {
+  struct Hooks {
+    std::atomic<int>* calls;
+    void before_sync() { ++*calls; }
+    void after_sync(std::chrono::nanoseconds) { ++*calls; }
+  };
+  const RecordingStorage storage;
+  std::atomic<int> calls{0};
+  const auto core = core_on(storage, small_buffers(), Hooks{&calls});
+  must(append(*core, std::vector<std::byte>(100)));
+  must(flush(*core));
+  const auto claim = core->ring.try_claim(700, 1, rewal::detail::Wake::nobody);
+  REQUIRE(claim);
+  auto durable = in_background([&] { return wait_durable(*core, 1); });
+  CHECK(outcome(durable));
+  CHECK(core->writer.durable_lsn() == 1);
+  CHECK(calls == 0);
+  CHECK(core->writer.counts().sync_count.load() == 0);
+}
+
+TEST_CASE("a large frame that is the first after an fsync is marked once all of it is there") {
+  const RecordingStorage storage;
+  const auto core = core_on(storage, small_buffers());
+  must(append(*core, event));
+  must(wait_durable(*core, 1));
+  const auto before = storage.content().size();
+  // Made by another log, since the producer here stops half-way.
+  const RecordingStorage other;
+  {
+    auto wal = must(Wal<>::open("other").storage(other).start_lsn(2).build());
+    must(wal.append(large));
+    must(wal.shutdown());
+  }
+  const auto frame = other.content();
+  auto& ring = core->ring;
+  const auto size = static_cast<std::uint32_t>(frame.size());
+  REQUIRE(ring.try_hold() == rewal::detail::Refusal::none);
+  const auto claim = ring.try_claim_large(size, 1, true);
+  REQUIRE(claim);
+  const auto room = ring.large_room(claim, rewal::detail::LargeRest(new std::byte[ring.large_rest_bytes(size)]));
+  for (std::size_t i = 0; i < size; ++i) room[i] = frame[i];
+  ring.publish_large(size / 2);
+  REQUIRE(core->pen.try_take());
+  auto written = in_background([&] { return core->writer.write_some(); });
+  REQUIRE(eventually([&] { return storage.content().size() == before + size / 2; }));
+  ring.publish_large(size);
+  CHECK(outcome(written) == Step::wrote);
+  core->put_pen_down();
+  CHECK(core->writer.last_lsn() == 2);
+  must(core->writer.close());
+  const auto whole = storage.content();
+  CHECK((whole[before + 6] & std::byte{2}) != std::byte{0});
+  storage.start_afresh();
+  auto again = must(Wal<>::open("log").storage(storage).build());
+  CHECK(again.last_lsn() == 2);
 }
 
 TEST_CASE("an event reaches the storage unasked, however small the buffer or the queue") {

@@ -179,6 +179,22 @@ TEST_CASE("A storage that closes the log and reads on, from inside a read, is to
   CHECK(iterator.next().error() == Errc::closed);
 }
 
+TEST_CASE("A storage that reads on, from inside a read, is refused, and its own failure ends the read") {
+  auto side = unchecked<ReadDisk>(three_events().image);
+  detail::Iterator<ReadDisk, NoCompressor> iterator(side, 0);
+  std::optional<Error> inner;
+  side->storage.state->before_call = [&](const char*) {
+    if (!inner) {
+      inner = Error(Errc::io);
+      inner = iterator.next().error();
+    }
+    return Result<void>(io_error(EBADF));
+  };
+  CHECK(iterator.next().error() == Errc::io);
+  CHECK(inner == Errc::invalid_state);
+  CHECK(iterator.next().error() == Errc::io);
+}
+
 TEST_CASE("Assigning to an iterator gives up what it held", "[iterator]") {
   const Log log = three_events();
   MappedDisk first(log.image), second(log.image);

@@ -14,15 +14,15 @@
 
 namespace rewal_test {
 
-template <class S, class Threads = rewal::detail::NativeThreads>
-using CoreOn = rewal::detail::Core<S, rewal::NoCompressor, rewal::NoIndexer, rewal::NoHooks, Threads>;
+template <class S, class Threads = rewal::detail::NativeThreads, class Hooks = rewal::NoHooks>
+using CoreOn = rewal::detail::Core<S, rewal::NoCompressor, rewal::NoIndexer, Hooks, Threads>;
 
-template <class Threads = rewal::detail::NativeThreads, class S>
-std::unique_ptr<CoreOn<S, Threads>> core_on(S storage, const rewal::detail::Options& options) {
-  using Core = CoreOn<S, Threads>;
+template <class Threads = rewal::detail::NativeThreads, class S, class Hooks = rewal::NoHooks>
+std::unique_ptr<CoreOn<S, Threads, Hooks>> core_on(S storage, const rewal::detail::Options& options, Hooks hooks = {}) {
+  using Core = CoreOn<S, Threads, Hooks>;
   auto side = std::make_shared<typename Core::Side>(std::move(storage), rewal::NoCompressor{}, options.max_frame_bytes);
-  return std::make_unique<Core>(std::move(side), rewal::NoIndexer{}, rewal::NoHooks{}, options, rewal::RecoveryReport{}, 0,
-                                0);
+  return std::make_unique<Core>(std::move(side), rewal::NoIndexer{}, std::move(hooks), options,
+                                rewal::RecoveryReport{}, 0, 0);
 }
 
 template <class Core>
