@@ -7,12 +7,14 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <rewal/wal.hpp>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <support/harness.hpp>
 #include <support/recording_storage.hpp>
+#include <support/refused_call.hpp>
 #include <support/temp_dir.hpp>
 #include <utility>
 #include <vector>
@@ -198,3 +200,28 @@ TEST_CASE("of many who open one file at once exactly one succeeds") {
     REQUIRE(locked == 3);
   }
 }
+
+TEST_CASE("a queue of over 1 GiB is refused, and the file left alone") {
+  const TempDir dir;
+  const auto file = dir.file("log");
+  const auto refused = Wal<>::open(file).queue_bytes((std::uint64_t{1} << 30) + 1).build();
+  CHECK(errno_of(refused) == EINVAL);
+  CHECK_FALSE(std::filesystem::exists(file));
+}
+
+#if REWAL_LINUX && !REWAL_TEST_SANITIZED  // a sanitizer's own threads are started in its own way
+TEST_CASE("a log whose writer thread cannot be started is not opened, says why, and leaves the file to others") {
+  const TempDir dir;
+  const auto file = dir.file("log");
+  std::optional<Error> why;
+  const bool tried = rewal_test::where_refused(SYS_clone3, EAGAIN, [&] {
+    const auto refused = Wal<>::open(file).build();
+    if (!refused) why = refused.error();
+  });
+  if (!tried || !why) SKIP("the system lets no thread be refused");
+  CHECK(*why == Errc::io);
+  CHECK(why->system().value() == EAGAIN);
+  auto wal = must(Wal<>::open(file).build());
+  CHECK(must(wal.append("an event")) == 1);
+}
+#endif

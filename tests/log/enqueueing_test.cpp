@@ -3,6 +3,8 @@
 // Appends that find no room, or the queue held, and what wakes those that sleep. Without a writer thread, so that nobody
 // makes up for a wake-up that is forgotten.
 
+#include <algorithm>
+#include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <cerrno>
@@ -14,6 +16,7 @@
 #include <support/harness.hpp>
 #include <support/recording_storage.hpp>
 #include <thread>
+#include <utility>
 #include <vector>
 
 using namespace rewal_test;
@@ -30,6 +33,21 @@ struct Delayed : rewal::detail::NativeThreads {
     if (meanwhile) meanwhile();
     return NativeThreads::now();
   }
+};
+
+/// Threads whose next compare-and-swap is preceded by whatever a test makes happen between a claim's check and its swap.
+struct Interrupted : rewal::detail::NativeThreads {
+  static inline std::function<void()> interruption;
+
+  template <class T>
+  struct Atomic : std::atomic<T> {
+    using std::atomic<T>::atomic;
+    template <class... Orders>
+    bool compare_exchange_weak(T& expected, T desired, Orders... orders) {
+      if (auto happens = std::exchange(interruption, nullptr)) happens();
+      return std::atomic<T>::compare_exchange_weak(expected, desired, orders...);
+    }
+  };
 };
 
 }  // namespace
@@ -98,4 +116,68 @@ TEST_CASE("an event that is appended while another's append is about to wake the
   const auto since = core->writer.unsynced_since();
   REQUIRE(since);
   CHECK(*since <= appended);
+}
+
+TEST_CASE("an append whose claim was made by a check out of date waits for its place, or for the error that ends the log") {
+  namespace format = rewal::detail::format;
+  const bool fails = GENERATE(false, true);
+  const bool is_batch = GENERATE(false, true);
+  // So much goes through the queue between check and swap that its head has the same value again.
+  constexpr std::uint32_t size = 40;
+  constexpr std::uint64_t memory = 128;
+  rewal::detail::Options options;
+  options.queue_bytes = memory;
+  const RecordingStorage storage;
+  const auto core = core_on<Interrupted>(storage, options);
+  const std::uint64_t lsns = 2 * (core->ring.capacity_records() + 1);
+  const std::uint64_t frames = (std::max<std::uint64_t>)(64, lsns >> 31);
+  REQUIRE(lsns % frames == 0);
+  REQUIRE(frames * size % (4 * memory) == 0);
+  std::vector<rewal::detail::Claim> in_flight;
+  std::atomic<bool> done{false};
+  REQUIRE(core->pen.try_take());
+  Interrupted::interruption = [&] {
+    for (std::uint64_t i = 0; i < frames; ++i) {
+      const auto records = static_cast<std::uint32_t>(lsns / frames);
+      const auto claim = core->ring.try_claim(size, records, rewal::detail::Wake::writer);
+      std::byte header[format::header_bytes];
+      format::Header fields;
+      fields.count = records;
+      fields.first_lsn = claim.first_lsn;
+      fields.size = size;
+      format::store_header(header, fields);
+      const auto room = core->ring.room(claim);
+      for (std::size_t at = 0; at < sizeof header; ++at) room[at] = header[at];
+      if (i + 3 < frames) {
+        core->ring.publish(claim);
+        static_cast<void>(core->write_some());
+      } else {
+        in_flight.push_back(claim);
+      }
+    }
+    done = true;
+  };
+  const std::vector<std::byte> event(20, std::byte{7});
+  auto appended = in_background([&] {
+    if (!is_batch) return append(*core, event);
+    Batch batch;
+    batch.add(event);
+    return rewal::detail::Appending(*core).batch(batch, rewal::detail::Append::queued);
+  });
+  REQUIRE(eventually([&] { return done.load(); }));
+  CHECK(stays_pending(appended));
+  if (fails) storage.fail(Op::write, 1, ENOSPC);
+  for (const auto& claim : in_flight) core->ring.publish(claim);
+  static_cast<void>(core->write_some());
+  if (fails) {
+    CHECK(errno_of(outcome(appended)) == ENOSPC);
+    return;
+  }
+  CHECK(must(outcome(appended)) == 1 + lsns);
+  static_cast<void>(core->write_some());
+  CHECK(core->writer.last_lsn() == 1 + lsns);
+  const auto content = storage.content();
+  const auto frame = format::check(Bytes(content).last(frame_bytes(event.size())));
+  CHECK(frame.validity == format::Validity::valid);
+  CHECK(frame.header.first_lsn == 1 + lsns);
 }
