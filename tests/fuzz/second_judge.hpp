@@ -143,8 +143,11 @@ class SecondJudge {
     } else if (next_in_line && bad.fits_in(file_.size() - c)) {
       extent.most = c + static_cast<std::size_t>(bad.size);
     }
-    // Where it is unknown how far the bad frame goes, so is what lies behind it, unless nothing lies between.
-    if (extent.least != extent.most && any_whole(extent.least, extent.most)) return Behind::undecided;
+    // Where it is unknown how far the bad frame goes, so is what lies behind it, unless nothing lies between: no whole
+    // frame, and none of the log's own, which may hold what follows.
+    if (extent.least != extent.most && (any_whole(extent.least, extent.most) || seems_frame(extent.least))) {
+      return Behind::undecided;
+    }
     // Nor where a frame that it seems to hold goes on behind it.
     if (any_whole_over(c, extent.most)) return may_prove(extent.most, file_.size()) ? Behind::undecided : Behind::tear;
     if (!may_prove(extent.most, file_.size())) return Behind::tear;
@@ -158,10 +161,9 @@ class SecondJudge {
     for (std::size_t i = 0; i < whole_.size(); ++i) {
       const Whole& frame = whole_[i];
       if (frame.at < at) continue;
-      if (own && file_.size() - at >= header_size && frame.at > at) {
+      if (own && frame.at > at && seems_frame(at)) {
         // Not whole where the log's next frame should begin: it may hold what follows.
-        const SecondHeader header = header_at(file_, at);
-        if (header.letters && header.version == 2 && any_whole(at, extent_of(at, header).most)) {
+        if (any_whole(at, extent_of(at, header_at(file_, at)).most)) {
           return may_prove(at, file_.size()) ? Behind::undecided : doubtful ? Behind::undecided : Behind::tear;
         }
       }
@@ -211,6 +213,12 @@ class SecondJudge {
                 file_.begin() + static_cast<std::ptrdiff_t>(at + header_size));
     put_number(start, 20, size, 4);
     return checksums_.after(crc_register(crc_start, start), at + header_size, end - 4) == number_at(file_, end - 4, 4);
+  }
+
+  [[nodiscard]] bool seems_frame(std::size_t at) const {
+    if (file_.size() - at < header_size) return false;
+    const SecondHeader header = header_at(file_, at);
+    return header.letters && header.version == 2;
   }
 
   [[nodiscard]] bool any_whole(std::size_t from, std::size_t to) const {
