@@ -202,6 +202,8 @@ class SecondJudge {
     } else if (header.size > left && (records.exact ? header.size == size : header.size >= size)) {
       return {file_.size(), file_.size()};  // torn by the end of the file
     }
+    // Perhaps torn, with zeros behind, which read as records without bytes.
+    if (header.size > left && file_.back() == std::byte{0}) extent.most = file_.size();
     return extent;
   }
 

@@ -84,6 +84,21 @@ TEST_CASE("who waits for what an interval's fsync covers does not wait for the w
   CHECK(outcome(flushed));
 }
 
+TEST_CASE("who sleeps until an event is written or durable is woken by whoever puts the pen down, though he did nothing") {
+  // Without a writer thread: nobody makes up for a wake-up that is forgotten.
+  const auto core = core_on(RecordingStorage(), {});
+  must(append(*core, std::vector<std::byte>(20)));
+  const bool durable = GENERATE(false, true);
+  REQUIRE(core->pen.try_take());
+  auto waiter = in_background([&] { return durable ? wait_durable(*core, 1) : flush(*core); });
+  REQUIRE(eventually([&] { return (durable ? core->durable : core->written).sleepers() == 1; }));
+  CHECK(stays_pending(waiter));
+  core->put_pen_down();
+  CHECK(outcome(waiter));
+  CHECK(core->writer.last_lsn() == 1);
+  CHECK(core->writer.durable_lsn() == (durable ? 1 : 0));
+}
+
 TEST_CASE("a waiter is not starved by threads that keep flushing") {
   auto wal = open_on(RecordingStorage());
   std::atomic<bool> stop{false};

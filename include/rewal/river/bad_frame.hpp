@@ -7,6 +7,8 @@
 // BELIEF. A header is believed for its place and LSN, which the search has looked at, and its version. Then its size is
 // right, if it fits into the file, or runs past the end of the file just as its records do. It is wrong if the records
 // end elsewhere and the CRC is right for a frame of that size: that one is right then.
+// Zeros up to the end of the file are no records, though they read as such without bytes: a crash that grows a file
+// before its bytes are there leaves them. Records that lead to them run past the end too.
 // The records of a compressed frame cannot be asked. Its size may run past the end of the file; it is wrong if a whole
 // frame begins where the bad one would have to end for its CRC to be right.
 
@@ -33,7 +35,7 @@ class BadFrame {
  public:
   /// `stream` is read from a frame's begin forward; both must outlive this. No frame begins before `first_begin`.
   BadFrame(Source<S>& stream, RangeChecksums<S>& checksums, std::uint64_t first_begin) noexcept
-      : stream_(stream), checksums_(checksums), walkable_(2 * (stream.end() - first_begin)) {}
+      : stream_(stream), checksums_(checksums), zeros_from_(stream.end()), walkable_(2 * (stream.end() - first_begin)) {}
 
   /// The frame begins at `at` with `header`, of the format's version. False after a failure.
   [[nodiscard]] bool believe(std::uint64_t at, const format::Header& header) noexcept {
@@ -65,15 +67,17 @@ class BadFrame {
   /// Corrects end_ by what the frame's records say. False after a failure.
   [[nodiscard]] bool believe_records() noexcept {
     std::uint64_t at = begin_ + format::header_bytes;
-    const bool done = walk_records(at);
+    const auto written_end = header_.size > left_from(begin_) ? zeros_from() : stream_.end();
+    if (!written_end) return false;
+    const bool done = walk_records(at, *written_end);
     walkable_ -= (std::min)(walkable_, at - begin_);
     return done;
   }
 
-  [[nodiscard]] bool walk_records(std::uint64_t& at) noexcept {
+  [[nodiscard]] bool walk_records(std::uint64_t& at, std::uint64_t written_end) noexcept {
     for (std::uint32_t left = header_.count; left > 0; --left) {
       if (at - begin_ > walkable_) return true;
-      if (left_from(at) < format::record_header_bytes) {
+      if (at + format::record_header_bytes > written_end) {
         believe_past_the_end(at, left);
         return true;
       }
@@ -122,12 +126,29 @@ class BadFrame {
     return checksums_.is_stored_at(trailer_at, whole_crc);
   }
 
+  /// From here to the end of the file there are only zeros. Looked for once. None after a failure.
+  [[nodiscard]] std::optional<std::uint64_t> zeros_from() noexcept {
+    constexpr std::uint64_t most = Source<S>::default_chunk_bytes;
+    while (!found_zeros_ && zeros_from_ != 0) {
+      const std::uint64_t size = (std::min)(most, zeros_from_);
+      const Bytes loaded = stream_.at(zeros_from_ - size, size);
+      if (loaded.empty()) return std::nullopt;
+      std::size_t left = static_cast<std::size_t>(size);
+      while (left != 0 && loaded[left - 1] == std::byte{0}) --left;
+      found_zeros_ = left != 0;
+      zeros_from_ -= size - left;
+    }
+    return zeros_from_;
+  }
+
   Source<S>& stream_;
   RangeChecksums<S>& checksums_;
   format::Header header_{.magic = 0};  // zeros where none was believed
   std::uint64_t begin_ = 0;
   std::uint64_t end_ = 0;
-  std::uint64_t walkable_;  // bytes of records that may still be walked over: hostile ones lead to the file's end each time
+  std::uint64_t zeros_from_;  // only zeros from here on, as far as was looked
+  bool found_zeros_ = false;  // the byte before is none
+  std::uint64_t walkable_;    // bytes of records that may still be walked over: hostile ones lead to the file's end each time
 };
 
 }  // namespace rewal::detail
