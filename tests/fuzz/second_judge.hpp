@@ -161,11 +161,13 @@ class SecondJudge {
     for (std::size_t i = 0; i < whole_.size(); ++i) {
       const Whole& frame = whole_[i];
       if (frame.at < at) continue;
-      if (own && frame.at > at && seems_frame(at)) {
-        // Not whole where the log's next frame should begin: it may hold what follows.
-        if (any_whole(at, extent_of(at, header_at(file_, at)).most)) {
+      // Not whole where the log's next frame should begin: it may hold what follows, and so may one behind it.
+      while (own && frame.at > at && seems_frame(at)) {
+        const std::size_t end = extent_of(at, header_at(file_, at)).most;
+        if (any_whole(at, end)) {
           return may_prove(at, file_.size()) ? Behind::undecided : doubtful ? Behind::undecided : Behind::tear;
         }
+        at = end;
       }
       if (frame.may_prove) {
         if (frame.header.first > l && frame.header.first - l <= (frame.at - c) / record_header_size)
