@@ -140,6 +140,7 @@ std::vector<Entry> make_catalog() {
   all.push_back({"directly, asleep", play({produces_directly(1), consumes_and_sleeps(2)}, sleeping(3))});
   all.push_back({"directly, asleep, two producers",
                  play({produces_directly(1), produces_directly(1), consumes_and_sleeps(2)}, sleeping(3)), 0, 0, 0});
+  all.push_back({"directly, large, consumer", play({large, produces_directly(1), consumes(2)}, ring(3)), 1, 0});
   // Room.
   all.push_back({"full", play({produces(1), produces(1), consumes(1)}, ring(2, 1))});
   all.push_back({"full of frames", play({produces(2), produces(1), consumes(1)}, ring(0, 1, 340, 2)), 1000, 0});
@@ -171,6 +172,11 @@ std::vector<Entry> make_catalog() {
     p.produce();
   };
   all.push_back({"napping", play({produces_into_nap, produces_into_nap, naps}, ring(3)), 2, 0});
+  const Body produces_directly_into_nap = [](P& p) {
+    p.nap_begun.await(1);
+    p.produce_directly();
+  };
+  all.push_back({"directly, napping", play({produces_directly_into_nap, produces_directly_into_nap, naps}, ring(3)), 2, 0});
   all.push_back({"napping for a while", play({produces(2),
                                               [](P& p) {
                                                 p.nap(5'000'000);

@@ -98,24 +98,32 @@ TEST_CASE("an event that is appended while another's append is about to wake the
   options.sync_mode = SyncMode::interval(std::chrono::seconds(1));
   const auto core = core_on<Delayed>(MemoryStorage(), options);
   REQUIRE(core->ring.fall_asleep());
+  Delayed::Time first{};
   Delayed::Time appended{};
   bool done = false;
+  const bool is_awaited = GENERATE(false, true);  // then the first append wakes nobody, and leaves that to the other
   const auto other = [&] {
-    if (done || core->ring.is_resting()) return;  // not before the first append's claim
+    if (done || core->ring.empty()) return;  // not before the first append's claim
     done = true;
     must(append(*core, payload));
     appended = Delayed::now();
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   };
   Delayed::meanwhile = other;
-  must(append(*core, payload));
+  if (is_awaited) {
+    must(rewal::detail::Appending(*core).one(payload, {}, rewal::detail::Append::awaited));
+    first = Delayed::NativeThreads::now();
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  } else {
+    must(append(*core, payload));
+  }
   Delayed::meanwhile = nullptr;
   other();
   static_cast<void>(core->write_some());
   REQUIRE(core->writer.last_lsn() == 2);
   const auto since = core->writer.unsynced_since();
   REQUIRE(since);
-  CHECK(*since <= appended);
+  CHECK(*since <= (is_awaited ? first : appended));
 }
 
 TEST_CASE("an append whose claim was made by a check out of date waits for its place, or for the error that ends the log") {

@@ -204,6 +204,33 @@ class Play {
     }
     return nanoseconds::max();
   }
+  /// How many writes its fsync waited for, of those that began when it should have.
+  [[nodiscard]] std::uint64_t writes_waited_for(std::size_t event) const {
+    const Appended& appended = appended_[event];
+    const Time due = appended.returned + interval_;
+    std::uint64_t writes = 0;
+    for (const auto& operation : judged_) {
+      writes += operation.begin > due && !operation.is_sync;
+      if (operation.is_sync && operation.covers >= appended.end) break;
+    }
+    return writes;
+  }
+  /// Whether it was written by when its fsync should have begun, no other was going on, and what the last one had held up
+  /// was written as well.
+  [[nodiscard]] bool was_ready(std::size_t event) const {
+    const Time due = appended_[event].returned + interval_;
+    std::uint64_t written = 0;
+    Time last_sync{};
+    for (const auto& operation : judged_) {
+      if (operation.begin > due) break;
+      written = operation.covers;
+      if (operation.is_sync) last_sync = operation.end;
+    }
+    const auto later = std::partition_point(appended_.begin(), appended_.end(),
+                                            [&](const Appended& other) { return other.returned <= last_sync; });
+    const std::uint64_t held_up = later == appended_.begin() ? 0 : (later - 1)->end;
+    return last_sync <= due && written >= (std::max)(held_up, appended_[event].end);
+  }
   [[nodiscard]] std::size_t events() const { return appended_.size(); }
   [[nodiscard]] std::uint64_t syncs() const {
     return static_cast<std::uint64_t>(
@@ -347,6 +374,7 @@ TEST_CASE("by a clock that the test controls, the fsyncs of a new log begin in t
 
 TEST_CASE("by a clock that the test controls, the fsyncs of a producer that never pauses begin in time") {
   Row row("G18", "the same, of a producer that never pauses", "events");
+  std::uint64_t ready = 0;
   rewal::detail::Options options;
   options.queue_bytes = 64 * 1024;
   options.buffer_capacity = 8 * 1024;
@@ -363,11 +391,16 @@ TEST_CASE("by a clock that the test controls, the fsyncs of a producer that neve
           for (std::size_t event = 0; event < play.events(); ++event) {
             ++row.count;
             row.violations += play.lateness(event) > one_look(interval);
+            // What was ready waits for the write that is going on, and for the rest of the frame that it ended in.
+            if (!play.was_ready(event)) continue;
+            ++ready;
+            row.violations += play.writes_waited_for(event) > 2;
           }
         }
       }
     }
   }
+  CHECK(ready > 1000);
   CHECK(row.violations == 0);
 }
 

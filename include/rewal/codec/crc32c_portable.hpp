@@ -68,7 +68,7 @@ constexpr std::uint32_t crc32c_step_word(std::uint32_t state, std::uint64_t word
          slice[3][high & 0xff] ^ slice[2][(high >> 8) & 0xff] ^ slice[1][(high >> 16) & 0xff] ^ slice[0][high >> 24];
 }
 
-template <bool Copy>
+template <bool Copy, class T = void>
 std::uint32_t crc32c_portable(std::uint32_t crc, std::byte* to, const std::byte* from, std::size_t size) noexcept {
   std::uint32_t state = ~crc;
   for (; size >= 8; size -= 8, from += 8) {
@@ -77,11 +77,11 @@ std::uint32_t crc32c_portable(std::uint32_t crc, std::byte* to, const std::byte*
       store_le(to, word);
       to += 8;
     }
-    state = crc32c_step_word(state, word);
+    state = crc32c_step_word<T>(state, word);
   }
   for (; size > 0; --size, ++from) {
     if constexpr (Copy) *to++ = *from;
-    state = crc32c_step_byte(state, std::to_integer<std::uint8_t>(*from));
+    state = crc32c_step_byte<T>(state, std::to_integer<std::uint8_t>(*from));
   }
   return ~state;
 }

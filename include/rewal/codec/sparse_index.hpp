@@ -28,6 +28,10 @@ class SparseIndex {
   static constexpr std::size_t max_entries = 16 * 1024;  // 256 KiB
   static constexpr std::uint64_t first_stride = 32 * 1024;
 
+  SparseIndex() = default;
+  SparseIndex(const SparseIndex&) = delete;
+  SparseIndex& operator=(const SparseIndex&) = delete;
+
   /// Told of every frame in file order, before the index hears of the next. Allocation failure costs an entry only.
   void frame(std::uint64_t offset, Lsn last_lsn) noexcept {
     if (offset >= next_entry_at_ && offset > 0) add_entry(offset);

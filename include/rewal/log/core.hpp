@@ -216,12 +216,15 @@ struct Core {
     const auto since = writer.unsynced_since();
     return since ? Threads::after(*since, time) : Threads::never;
   }
-  /// When it must start, whatever else could join it: an interval after the oldest event that it covers, or after the last
-  /// fsync, during which nothing could be written. By the pen's holder.
+  /// When it must start, whatever else could join it: an interval after the oldest event that it covers. What was assigned
+  /// during the last fsync, when nothing could be written, may be as old: it joins for an interval from that fsync's end. By
+  /// the pen's holder.
   [[nodiscard]] typename Threads::Time sync_overdue() const noexcept {
     const auto interval = options.sync_mode.period();
     const auto since = unsynced_for(std::chrono::nanoseconds(0));
-    return since == Threads::never ? since : Threads::after((std::max)(since, writer.last_sync_end()), interval);
+    if (since == Threads::never) return since;
+    const bool may_be_as_old = writer.last_lsn() < writer.assigned_at_sync_end();
+    return Threads::after(may_be_as_old ? (std::max)(since, writer.last_sync_end()) : since, interval);
   }
 
   typename LogWriter::Step write_next() {

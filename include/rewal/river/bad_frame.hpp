@@ -126,10 +126,11 @@ class BadFrame {
     return checksums_.is_stored_at(trailer_at, whole_crc);
   }
 
-  /// From here to the end of the file there are only zeros. Looked for once. None after a failure.
+  /// From here to the end of the file there are only zeros: not from its start, where a frame is. Looked for once. None
+  /// after a failure.
   [[nodiscard]] std::optional<std::uint64_t> zeros_from() noexcept {
     constexpr std::uint64_t most = Source<S>::default_chunk_bytes;
-    while (!found_zeros_ && zeros_from_ != 0) {
+    while (!found_zeros_) {
       const std::uint64_t size = (std::min)(most, zeros_from_);
       const Bytes loaded = stream_.at(zeros_from_ - size, size);
       if (loaded.empty()) return std::nullopt;

@@ -106,7 +106,7 @@ class Writer {
     const bool needed = synced_end_ != file_end_;  // else secure_first_sector() has made the fsync
     if (needed) {
       hooks_.before_sync();
-      if (!succeeded(end_.sync())) return false;
+      if (!synced()) return false;
       Counts::add(counts_.bytes_synced, file_end_ - synced_end_);
       Counts::add(counts_.sync_count, 1);
       synced_end_ = file_end_;
@@ -119,6 +119,8 @@ class Writer {
     return true;
   }
 
+  /// What had been assigned when the last fsync ended, where the interval asks for it: it could not be written meanwhile.
+  [[nodiscard]] Lsn assigned_at_sync_end() const noexcept { return assigned_at_sync_end_; }
   /// When the last fsync ended, where the interval or a hook asks for it.
   [[nodiscard]] typename Threads::Time last_sync_end() const noexcept { return end_.last_sync_end(); }
 
@@ -210,7 +212,7 @@ class Writer {
     if (!bytes.second.empty() && bytes.size() <= joint_bytes_) bytes = joined(bytes);
     begin_write(bytes.size(), run.rest_bytes);
     ends_inside_frame_ = false;
-    if (!succeeded(end_.store(bytes))) return false;
+    if (!stored(bytes)) return false;
     ends_inside_frame_ = run.rest_bytes != 0;
     if (run.frames == 0) return end_write_inside_frame(bytes.size());
     std::byte last[format::header_bytes];
@@ -230,16 +232,16 @@ class Writer {
     if (marked) set_synced_before(frame);
     begin_write(frame.size(), 0);
     ends_inside_frame_ = false;
-    for (std::size_t stored = 0; stored < frame.size();) {
+    for (std::size_t done = 0; done < frame.size();) {
       const std::size_t published = ring_.large_published();
-      if (published == stored) {
+      if (published == done) {
         if (abandoned()) return false;
         Threads::yield();  // the producer is still copying
         continue;
       }
       if (marked && published == frame.size()) mend_crc_after_set(frame, frame.size());
-      if (!succeeded(end_.store(frame.part(stored, published)))) return false;
-      stored = published;
+      if (!stored(frame.part(done, published))) return false;
+      done = published;
     }
     end_write(frame, last_lsn, 1, frame.size());
     ring_.consume_large(last_lsn + 1);
@@ -294,7 +296,7 @@ class Writer {
     constexpr std::uint64_t sector = End::sector_bytes;
     if (abandoned()) return false;
     if (synced_end_ != 0 || file_end_ == 0 || file_end_ > sector || bytes <= sector - file_end_) return true;
-    if (!succeeded(end_.sync())) return false;
+    if (!synced()) return false;
     Counts::add(counts_.bytes_synced, file_end_);
     synced_end_ = file_end_;
     return true;
@@ -309,6 +311,21 @@ class Writer {
     const RingSpan<std::byte> frame = ring_.front(format::load_header(header).size);  // the write may end inside
     set_synced_before(frame);
     mend_crc_after_set(frame, frame.size());
+  }
+
+  bool synced() {
+    if (!succeeded(end_.sync())) return false;
+    note_sync_end();
+    return true;
+  }
+  bool stored(const RingSpan<std::byte>& bytes) {
+    const bool is_first = end_.stored() == 0;
+    if (!succeeded(end_.store(bytes))) return false;
+    if (is_first) note_sync_end();  // it may have made one
+    return true;
+  }
+  void note_sync_end() noexcept {
+    if (times_tail_) assigned_at_sync_end_ = ring_.last_assigned_lsn();
   }
 
   // ---- failing ---------------------------------------------------------------------------------------------------
@@ -337,6 +354,7 @@ class Writer {
   bool ends_inside_frame_ = false;            // the last write ended so as planned: what is begun is the next frame alone
   Look look_{};                               // the last whose events are all written
   Look next_look_{};                          // the one after it
+  Lsn assigned_at_sync_end_ = 0;
   std::optional<Error> error_;                // F1
 
   // By the pen's holder, read by anybody.

@@ -205,7 +205,7 @@ class BasicMemoryStorage {
 /// A copy is a new handle on the same content and is open, even if the one it was copied from is closed. A move takes
 /// the handle with its state, and leaves an equal one behind. Closing a handle ends its own reads and writes; the
 /// content stays for the others and for bytes(). Nothing stops two logs from using one disk at once: do not.
-using MemoryStorage = detail::BasicMemoryStorage<>;
+class MemoryStorage : public detail::BasicMemoryStorage<> {};
 
 }  // namespace rewal
 

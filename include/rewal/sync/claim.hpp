@@ -19,7 +19,7 @@ enum class Refusal : std::uint8_t { none, full, held, sealed, lsns_exhausted };
 struct Claim {
   Refusal refusal = Refusal::none;
   bool owes_wake_up = false;  // the claimer wakes the writer, after publishing
-  bool ended_sleep = false;   // what it wakes it from is sleep, so nothing else was in flight
+  bool ended_sleep = false;   // what it wakes it from is sleep, and nothing else was in flight
   bool overdrawn = false;     // the claimer waits while still_overdrawn()
   std::uint32_t size = 0;
   Lsn first_lsn = 0;

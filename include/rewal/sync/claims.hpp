@@ -307,7 +307,7 @@ class Claims {
       claim.end = layout_.advanced(head, bytes, 1, records) | raises;
       claim.owes_wake_up = REWAL_UNLIKELY((head & claim_flag::resting) != 0) && wake == Wake::writer &&
                            (large || (head & claim_flag::asleep) != 0 || fills_half(used, bytes));
-      claim.ended_sleep = claim.owes_wake_up && (head & claim_flag::asleep) != 0;
+      claim.ended_sleep = claim.owes_wake_up && (head & claim_flag::asleep) != 0 && ClaimLayout::same_place(head, tail);
       if (claim.owes_wake_up) claim.end &= ~claim_flag::resting;
       if (REWAL_LIKELY(head_.compare_exchange_weak(head, claim.end, std::memory_order_seq_cst,
                                                    std::memory_order_relaxed))) {  // R6
