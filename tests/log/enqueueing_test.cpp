@@ -14,9 +14,9 @@
 #include <rewal/wal.hpp>
 #include <support/core.hpp>
 #include <support/harness.hpp>
+#include <support/interrupted_threads.hpp>
 #include <support/recording_storage.hpp>
 #include <thread>
-#include <utility>
 #include <vector>
 
 using namespace rewal_test;
@@ -33,21 +33,6 @@ struct Delayed : rewal::detail::NativeThreads {
     if (meanwhile) meanwhile();
     return NativeThreads::now();
   }
-};
-
-/// Threads whose next compare-and-swap is preceded by whatever a test makes happen between a claim's check and its swap.
-struct Interrupted : rewal::detail::NativeThreads {
-  static inline std::function<void()> interruption;
-
-  template <class T>
-  struct Atomic : std::atomic<T> {
-    using std::atomic<T>::atomic;
-    template <class... Orders>
-    bool compare_exchange_weak(T& expected, T desired, Orders... orders) {
-      if (auto happens = std::exchange(interruption, nullptr)) happens();
-      return std::atomic<T>::compare_exchange_weak(expected, desired, orders...);
-    }
-  };
 };
 
 }  // namespace

@@ -3,17 +3,16 @@
 // The ring of bytes: claims, wrap-around, refusals, large frames, holds, seals, sleep, and a stress of all of them.
 
 #include <algorithm>
-#include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <cstddef>
 #include <cstring>
-#include <functional>
 #include <limits>
 #include <rewal/sync/event_count.hpp>
 #include <rewal/platform.hpp>
 #include <rewal/sync/ring.hpp>
 #include <support/harness.hpp>
+#include <support/interrupted_threads.hpp>
 #include <utility>
 #include <vector>
 
@@ -104,25 +103,6 @@ class Queue {
 }  // namespace
 
 // ---- claims whose check is out of date -------------------------------------------------------------------------------
-
-namespace {
-
-/// Threads whose next compare-and-swap is preceded by whatever a test makes happen between a claim's check and its swap.
-struct Interrupted : rewal::detail::NativeThreads {
-  static inline std::function<void()> interruption;
-
-  template <class T>
-  struct Atomic : std::atomic<T> {
-    using std::atomic<T>::atomic;
-    template <class... Orders>
-    bool compare_exchange_weak(T& expected, T desired, Orders... orders) {
-      if (auto happens = std::exchange(interruption, nullptr)) happens();
-      return std::atomic<T>::compare_exchange_weak(expected, desired, orders...);
-    }
-  };
-};
-
-}  // namespace
 
 TEST_CASE("a claim that sleeps until the head has the same value again stays away from frames in flight") {
   // Four laps in bytes, all that the word can tell of LSNs, and a multiple of what it can tell of frames.

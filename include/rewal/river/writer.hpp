@@ -313,6 +313,8 @@ class Writer {
     mend_crc_after_set(frame, frame.size());
   }
 
+  // ---- the storage's end -----------------------------------------------------------------------------------------
+
   bool synced() {
     if (!succeeded(end_.sync())) return false;
     note_sync_end();
@@ -354,7 +356,7 @@ class Writer {
   bool ends_inside_frame_ = false;            // the last write ended so as planned: what is begun is the next frame alone
   Look look_{};                               // the last whose events are all written
   Look next_look_{};                          // the one after it
-  Lsn assigned_at_sync_end_ = 0;
+  Lsn assigned_at_sync_end_ = 0;              // where an interval asks for it
   std::optional<Error> error_;                // F1
 
   // By the pen's holder, read by anybody.
