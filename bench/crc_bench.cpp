@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include <rewal/codec/crc32c.hpp>
+#include <rewal/crc32c/crc32c.hpp>
 
 #include "harness/check.hpp"
 #include "harness/clock.hpp"

@@ -146,7 +146,8 @@ std::vector<bool> check_log(const rewal::Wal<>& wal, const Input& input, std::si
     const auto at = "LSN " + std::to_string(event.lsn);
     if (event.lsn != line_at.size() + 1) fail(at + " follows LSN " + std::to_string(line_at.size()));
     const std::size_t line = line_of(event);
-    if (line >= input.lines.size()) fail(at + " holds line " + std::to_string(line) + ", which the input does not have");
+    if (line >= input.lines.size())
+      fail(at + " holds line " + std::to_string(line) + ", which the input does not have");
     if (in_log[line]) fail(at + " holds line " + std::to_string(line) + " a second time");
     if (rewal::as_text(event.payload) != input.lines[line]) fail(at + " differs from its line " + std::to_string(line));
     auto& next = next_of_thread[line % threads];
@@ -202,9 +203,7 @@ std::string seconds(Clock::duration time) {
 void print_table(const Input& input, std::size_t acknowledged, std::size_t recovered, const Phase& before,
                  const Phase& after) {
   const auto total = std::chrono::duration<double>(before.time + after.time).count();
-  const auto row = [](const char* name, const std::string& value) {
-    std::printf("%-30s %14s\n", name, value.c_str());
-  };
+  const auto row = [](const char* name, const std::string& value) { std::printf("%-30s %14s\n", name, value.c_str()); };
   row("lines", std::to_string(input.lines.size()));
   row("bytes", std::to_string(input.text.size()));
   row("acknowledged before the kill", std::to_string(acknowledged));

@@ -128,12 +128,8 @@ void policies() {
   Offsets index;
   CountWrites hooks;
   rewal::MemoryStorage memory;
-  auto wal = must(rewal::Wal<>::open("a name only")
-                      .compressor(RunLength{})
-                      .indexer(index)
-                      .hooks(hooks)
-                      .storage(memory)
-                      .build());
+  auto wal = must(
+      rewal::Wal<>::open("a name only").compressor(RunLength{}).indexer(index).hooks(hooks).storage(memory).build());
   must(wal.append(std::string(1000, 'a')));
   must(wal.append_durable(std::string(1000, 'b')));
   check(index.offsets->size() == 2 && index.offsets->front() == 0, "the indexer saw both events");

@@ -4,8 +4,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <new>
+#include <rewal/out_of_memory.hpp>
 #include <rewal/platform.hpp>
-#include <rewal/storage/out_of_memory.hpp>
 #include <string>
 #include <system_error>
 

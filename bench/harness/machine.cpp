@@ -15,7 +15,7 @@
 #include <sstream>
 #include <thread>
 
-#include <rewal/codec/crc32c.hpp>
+#include <rewal/crc32c/crc32c.hpp>
 
 #include "round_trip.hpp"
 #include "setting.hpp"

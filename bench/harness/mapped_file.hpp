@@ -14,7 +14,7 @@
 #include <cstring>
 #include <string>
 
-#include <rewal/codec/crc32c.hpp>
+#include <rewal/crc32c/crc32c.hpp>
 
 #include "check.hpp"
 

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include <rewal/codec/crc32c.hpp>
+#include <rewal/crc32c/crc32c.hpp>
 #include <rewal/wal.hpp>
 
 #include "harness/check.hpp"

@@ -30,14 +30,16 @@ struct Input {
       lines.emplace_back(text.data() + begin, end - begin);
       begin = end;
     }
-    if (lines.size() < 2) throw std::runtime_error("the input has fewer than two lines: there is no middle to be killed in");
+    if (lines.size() < 2)
+      throw std::runtime_error("the input has fewer than two lines: there is no middle to be killed in");
   }
   Input(const Input&) = delete;
   Input& operator=(const Input&) = delete;
 
  private:
   void append(const std::filesystem::path& file) {
-    if (std::filesystem::is_directory(file)) throw std::runtime_error(file.string() + " is a directory: name a text file");
+    if (std::filesystem::is_directory(file))
+      throw std::runtime_error(file.string() + " is a directory: name a text file");
     std::ifstream in(file, std::ios::binary);
     if (!in) throw std::runtime_error("cannot read " + file.string() + ": does it exist, and may you read it?");
     text.append(std::istreambuf_iterator<char>(in), {});

@@ -65,6 +65,7 @@ class BytesArg {
   template <std::size_t N>
   BytesArg(const char (&text)[N]) noexcept : BytesArg(text, text[N - 1] == '\0' ? N - 1 : N) {}
 
+  // clang-format off
   template <class P>
     requires(std::is_same_v<P, const char*> || std::is_same_v<P, char*>)
   BytesArg(const P& text) noexcept : BytesArg(text, text == nullptr ? 0 : std::strlen(text)) {}
@@ -78,6 +79,7 @@ class BytesArg {
   template <class T>
     requires(detail::is_byte_like<T>)
   BytesArg(const T* data, std::size_t size) noexcept : bytes_(reinterpret_cast<const std::byte*>(data), size) {}
+  // clang-format on
 
   [[nodiscard]] constexpr Bytes bytes() const noexcept { return bytes_; }
   [[nodiscard]] constexpr const std::byte* data() const noexcept { return bytes_.data(); }

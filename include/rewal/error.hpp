@@ -67,16 +67,23 @@ namespace detail {
     case Errc::closed: return "the log is closed: open it again to go on";
     case Errc::draining: return "the log is shutting down and takes no more events: stop appending, or open it again";
     case Errc::not_running: return "this Wal was moved from or never opened: use the object it was moved to";
-    case Errc::corrupted: return "stored bytes are damaged: restore them from a copy, or open with Recovery::truncate to cut the log there";
-    case Errc::queue_full: return "the queue is full: retry later, raise queue_capacity or queue_bytes, or use Backpressure::block";
+    case Errc::corrupted:
+      return "stored bytes are damaged: restore them from a copy, or open with Recovery::truncate to cut the log there";
+    case Errc::queue_full:
+      return "the queue is full: retry later, raise queue_capacity or queue_bytes, or use Backpressure::block";
     case Errc::file_locked: return "another log holds this file: close it first, in this or the other process";
     case Errc::invalid_lsn: return "this LSN was never assigned: pass one that append returned";
-    case Errc::short_write: return "the storage took no bytes or claims more than it was given: check the device or the Storage's write";
-    case Errc::invalid_record: return "the record, frame or file is outside the format's limits: meta holds at most 65535 bytes, a frame at most max_frame_bytes";
-    case Errc::crc_mismatch: return "a checksum does not match: the bytes changed since they were written, restore them from a copy";
-    case Errc::invalid_state: return "this call is not allowed here: do not call the log from inside one of its own policies";
+    case Errc::short_write:
+      return "the storage took no bytes or claims more than it was given: check the device or the Storage's write";
+    case Errc::invalid_record:
+      return "the record, frame or file is outside the format's limits: meta holds at most 65535 bytes, a frame at most max_frame_bytes";
+    case Errc::crc_mismatch:
+      return "a checksum does not match: the bytes changed since they were written, restore them from a copy";
+    case Errc::invalid_state:
+      return "this call is not allowed here: do not call the log from inside one of its own policies";
     case Errc::empty_batch: return "the batch holds no records: add one before appending it";
-    case Errc::compressor_required: return "the frame is compressed: open the log with the compressor it was written with";
+    case Errc::compressor_required:
+      return "the frame is compressed: open the log with the compressor it was written with";
     case Errc::io: return "the system refused an operation: see its code, mend the cause and open the log again";
   }
   return "unknown error";
@@ -173,8 +180,8 @@ class ErrcCategory final : public std::error_category {
 
 }  // namespace detail
 
-/// What `Result::value()` throws. Its code() is the system's where there is one, else the Errc; its what() is the error's
-/// message().
+/// What `Result::value()` throws. Its code() is the system's where there is one, else the Errc; its what() is the
+/// error's message().
 class Exception : public std::system_error {
  public:
   explicit Exception(const Error& error)

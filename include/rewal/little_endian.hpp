@@ -3,8 +3,8 @@
 // Little-endian integers in memory of any alignment, the same on every processor.
 // Compilers turn each of these into one load or store where the processor allows it.
 
-#ifndef REWAL_CODEC_LITTLE_ENDIAN_HPP
-#define REWAL_CODEC_LITTLE_ENDIAN_HPP
+#ifndef REWAL_LITTLE_ENDIAN_HPP
+#define REWAL_LITTLE_ENDIAN_HPP
 
 #include <bit>
 #include <concepts>
@@ -40,4 +40,4 @@ inline void store_le(std::byte* to, T value) noexcept {
 
 }  // namespace rewal::detail
 
-#endif  // REWAL_CODEC_LITTLE_ENDIAN_HPP
+#endif  // REWAL_LITTLE_ENDIAN_HPP

@@ -4,8 +4,8 @@
 // Nothing that the storages call throws for another reason, so whatever is thrown is taken as a lack of memory.
 // Where exceptions are off there is nothing to catch.
 
-#ifndef REWAL_STORAGE_OUT_OF_MEMORY_HPP
-#define REWAL_STORAGE_OUT_OF_MEMORY_HPP
+#ifndef REWAL_OUT_OF_MEMORY_HPP
+#define REWAL_OUT_OF_MEMORY_HPP
 
 #include <system_error>
 #include <utility>
@@ -30,4 +30,4 @@ template <class F>
 
 }  // namespace rewal::detail
 
-#endif  // REWAL_STORAGE_OUT_OF_MEMORY_HPP
+#endif  // REWAL_OUT_OF_MEMORY_HPP

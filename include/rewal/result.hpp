@@ -32,9 +32,9 @@ inline constexpr bool is_error_type = std::is_same_v<T, Error> || std::is_same_v
 
 /// What a Result<T> may be made of without saying so: anything that converts to T; for bool, bool alone.
 template <class U, class T>
-concept ResultValue = !is_result<std::remove_cvref_t<U>> && !is_error_type<std::remove_cvref_t<U>> &&
-                      std::is_convertible_v<U, T> &&
-                      (!std::is_same_v<T, bool> || std::is_same_v<std::remove_cvref_t<U>, bool>);
+concept ResultValue =
+    !is_result<std::remove_cvref_t<U>> && !is_error_type<std::remove_cvref_t<U>> && std::is_convertible_v<U, T> &&
+    (!std::is_same_v<T, bool> || std::is_same_v<std::remove_cvref_t<U>, bool>);
 
 }  // namespace detail
 
@@ -50,17 +50,13 @@ class [[nodiscard]] Result {
   using value_type = T;
   using error_type = Error;
 
-  constexpr Result()
-    requires std::default_initializable<T>
-      : value_(), has_value_(true) {}
+  constexpr Result() requires std::default_initializable<T> : value_(), has_value_(true) {}
   template <detail::ResultValue<T> U = T>
   constexpr Result(U&& value) : value_(std::forward<U>(value)), has_value_(true) {}
   constexpr Result(const Error& error) noexcept : error_(error), has_value_(false) {}
   constexpr Result(Errc code) noexcept : error_(code), has_value_(false) {}
 
-  constexpr Result(const Result& other)
-    requires std::copy_constructible<T>
-      : has_value_(other.has_value_) {
+  constexpr Result(const Result& other) requires std::copy_constructible<T> : has_value_(other.has_value_) {
     if (has_value_) {
       std::construct_at(std::addressof(value_), other.value_);
     } else {
@@ -74,9 +70,7 @@ class [[nodiscard]] Result {
       std::construct_at(std::addressof(error_), other.error_);
     }
   }
-  constexpr Result& operator=(const Result& other)
-    requires std::copy_constructible<T>
-  {
+  constexpr Result& operator=(const Result& other) requires std::copy_constructible<T> {
     if (this != &other) *this = Result(other);
     return *this;
   }
@@ -177,8 +171,8 @@ class [[nodiscard]] Result {
     return a.has_value() == b.has_value() && (a.has_value() ? *a == *b : a.error() == b.error());
   }
   template <class U>
-    requires(!detail::is_result<U> && !detail::is_error_type<U>)
-  [[nodiscard]] friend constexpr bool operator==(const Result& a, const U& b) {
+  requires(!detail::is_result<U> && !detail::is_error_type<U>) [[nodiscard]] friend constexpr bool operator==(
+      const Result& a, const U& b) {
     return a.has_value() && *a == b;
   }
 

@@ -14,16 +14,16 @@
 #define REWAL_WAL_HPP
 
 #include <rewal/bytes.hpp>
-#include <rewal/codec/batch.hpp>
-#include <rewal/codec/compressor.hpp>
-#include <rewal/codec/event.hpp>
-#include <rewal/codec/indexer.hpp>
 #include <rewal/error.hpp>
+#include <rewal/format/batch.hpp>
+#include <rewal/format/event.hpp>
 #include <rewal/log/builder.hpp>
-#include <rewal/log/hooks.hpp>
 #include <rewal/log/wal.hpp>
 #include <rewal/lsn.hpp>
 #include <rewal/options.hpp>
+#include <rewal/policy/compressor.hpp>
+#include <rewal/policy/hooks.hpp>
+#include <rewal/policy/indexer.hpp>
 #include <rewal/result.hpp>
 #include <rewal/stats.hpp>
 #include <rewal/storage/file_storage.hpp>

@@ -222,7 +222,7 @@ TEST_CASE("an allocation that fails while a damaged log is opened cuts nothing t
   log.event(std::string(9000, 't')).event(std::string(3000, 'u')).some(2);
   Image image = log.image;
   image[kept + 5000] ^= std::byte{1};
-  const std::string wreck(as_text(image).substr(kept));
+  const std::string cut_bytes(as_text(image).substr(kept));
 
   walk(row, first, [&](std::uint64_t k, bool lasts) -> std::string {
     const TempDir dir;
@@ -244,7 +244,7 @@ TEST_CASE("an allocation that fails while a damaged log is opened cuts nothing t
     if (again->last_lsn() != 3 || !again->shutdown()) return "other events";
     const std::string copy = "log.cut-" + std::to_string(kept);
     if (dir.names() != std::vector<std::string>{"log", copy}) return "not one copy beside the log";
-    if (dir.read(copy) != wreck) return "the copy is not what was cut";
+    if (dir.read(copy) != cut_bytes) return "the copy is not what was cut";
     return {};
   });
   walk(row, first, [&](std::uint64_t k, bool lasts) -> std::string {
@@ -262,7 +262,7 @@ TEST_CASE("an allocation that fails while a damaged log is opened cuts nothing t
     if (!again) return "refused: " + again.error().message();
     if (again->last_lsn() != 3) return "other events";
     const auto copies = disk.preserved();
-    if (copies.size() != 1 || as_text(copies[0].bytes) != wreck) return "the copy is not what was cut";
+    if (copies.size() != 1 || as_text(copies[0].bytes) != cut_bytes) return "the copy is not what was cut";
     return {};
   });
   CHECK(first == "");

@@ -22,13 +22,13 @@ using namespace rewal_test;
 
 namespace {
 
-thread_local std::size_t allocations = 0;  // of this thread
+thread_local std::size_t allocations = 0;                  // of this thread
 [[maybe_unused]] thread_local bool out_of_memory = false;  // for this thread
 
 }  // namespace
 
-// The executable's own allocation functions, which count; ThreadSanitizer has its own, and then nothing is counted here.
-// Out of line, or g++ takes malloc and free for a mismatch.
+// The executable's own allocation functions, which count; ThreadSanitizer has its own, and then nothing is counted
+// here. Out of line, or g++ takes malloc and free for a mismatch.
 #if !REWAL_TSAN
 REWAL_NOINLINE void* operator new(std::size_t size) {
   ++allocations;
@@ -182,7 +182,8 @@ TEST_CASE("what compression does not shrink is stored as it is") {
 TEST_CASE("before_append sees every event, also of appends that are then refused") {
   const CountingAppends hooks;
   const BlockingStorage disk;
-  auto wal = must(Wal<>::open("log").storage(disk).hooks(hooks).backpressure(Backpressure::error).queue_capacity(1).build());
+  auto wal =
+      must(Wal<>::open("log").storage(disk).hooks(hooks).backpressure(Backpressure::error).queue_capacity(1).build());
   const Hold hold(disk.writes());
   must(wal.append("accepted"));
   CHECK(said(wal.append("refused")) == "queue_full");
@@ -235,13 +236,13 @@ TEST_CASE("an event whose meta finds no memory to be joined in is told of once, 
   std::vector<std::pair<Lsn, bool>> told;
   told.reserve(3);
   detail::HookCalls<NoHooks> hooks({}, nullptr);
-  detail::ReadSide<MemoryStorage, NoCompressor> side({}, {}, 1 << 20);
-  detail::FrameWitness<ToldIndexer, detail::HookCalls<NoHooks>> witness({&told}, nullptr);
+  detail::SharedLog<MemoryStorage, NoCompressor> shared({}, {}, 1 << 20);
+  detail::FrameNotifier<ToldIndexer, detail::HookCalls<NoHooks>> notifier({&told}, nullptr);
   // In two pieces, as over the end of the ring; the second meta is what goes over it.
   const std::span<std::byte> frame(log.image);
   const detail::RingSpan<std::byte> pieces{frame.first(24 + 6 + 7 + 6 + 100), frame.subspan(24 + 6 + 7 + 6 + 100)};
   out_of_memory = true;
-  witness.frames_written(pieces, 0, hooks, side);
+  notifier.frames_written(pieces, 0, hooks, shared);
   out_of_memory = false;
   CHECK(told == std::vector<std::pair<Lsn, bool>>{{7, true}, {8, false}, {9, true}});
 }

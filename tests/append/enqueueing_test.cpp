@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Appends that find no room, or the queue held, and what wakes those that sleep. Without a writer thread, so that nobody
-// makes up for a wake-up that is forgotten.
+// Appends that find no room, or the queue held, and what wakes those that sleep. Without a writer thread, so that
+// nobody makes up for a wake-up that is forgotten.
 
 #include <algorithm>
 #include <atomic>
@@ -106,12 +106,13 @@ TEST_CASE("an event that is appended while another's append is about to wake the
   other();
   static_cast<void>(core->write_some());
   REQUIRE(core->writer.last_lsn() == 2);
-  const auto since = core->writer.unsynced_since();
+  const auto since = core->writer.unsynced_age().since();
   REQUIRE(since);
   CHECK(*since <= (is_awaited ? first : appended));
 }
 
-TEST_CASE("an append whose claim was made by a check out of date waits for its place, or for the error that ends the log") {
+TEST_CASE(
+    "an append whose claim was made by a check out of date waits for its place, or for the error that ends the log") {
   namespace format = rewal::detail::format;
   const bool fails = GENERATE(false, true);
   const bool is_batch = GENERATE(false, true);
@@ -128,7 +129,7 @@ TEST_CASE("an append whose claim was made by a check out of date waits for its p
   REQUIRE(frames * size % (4 * memory) == 0);
   std::vector<rewal::detail::Claim> in_flight;
   std::atomic<bool> done{false};
-  REQUIRE(core->pen.try_take());
+  REQUIRE(core->write_lock.try_acquire());
   Interrupted::interruption = [&] {
     for (std::uint64_t i = 0; i < frames; ++i) {
       const auto records = static_cast<std::uint32_t>(lsns / frames);

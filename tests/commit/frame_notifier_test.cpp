@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-#include <rewal/river/frame_witness.hpp>
+#include <rewal/commit/frame_notifier.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 

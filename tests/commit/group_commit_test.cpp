@@ -60,7 +60,7 @@ TEST_CASE("flush returns when its own events are written, though others keep app
 }
 
 TEST_CASE("who waits for what an interval's fsync covers does not wait for the writes behind it") {
-  // Without a writer thread: the pen is the flusher's from the first write to the last.
+  // Without a writer thread: the write lock is the flusher's from the first write to the last.
   rewal::detail::Options options;
   options.sync_mode = SyncMode::interval(1ms);
   options.buffer_capacity = 4096;
@@ -84,16 +84,16 @@ TEST_CASE("who waits for what an interval's fsync covers does not wait for the w
   CHECK(outcome(flushed));
 }
 
-TEST_CASE("who sleeps until an event is written or durable is woken by whoever puts the pen down, though he did nothing") {
+TEST_CASE("who sleeps until an event is written or durable is woken by whoever releases the write lock") {
   // Without a writer thread: nobody makes up for a wake-up that is forgotten.
   const auto core = core_on(RecordingStorage(), {});
   must(append(*core, std::vector<std::byte>(20)));
   const bool durable = GENERATE(false, true);
-  REQUIRE(core->pen.try_take());
+  REQUIRE(core->write_lock.try_acquire());
   auto waiter = in_background([&] { return durable ? wait_durable(*core, 1) : flush(*core); });
   REQUIRE(eventually([&] { return (durable ? core->durable : core->written).sleepers() == 1; }));
   CHECK(stays_pending(waiter));
-  core->put_pen_down();
+  core->release_write_lock();
   CHECK(outcome(waiter));
   CHECK(core->writer.last_lsn() == 1);
   CHECK(core->writer.durable_lsn() == (durable ? 1 : 0));
@@ -204,7 +204,10 @@ TEST_CASE("every waiter of every kind comes back when the log is closed under it
       }
       for (;;) {
         const auto lsn = thread % 2 == 0 ? wal.append_durable("event") : wal.append("event");
-        const auto done = !lsn ? Result<void>(lsn.error()) : thread == 1 ? wal.flush() : thread == 3 ? wal.sync() : wal.wait_durable(*lsn);
+        const auto done = !lsn          ? Result<void>(lsn.error())
+                          : thread == 1 ? wal.flush()
+                          : thread == 3 ? wal.sync()
+                                        : wal.wait_durable(*lsn);
         running = true;
         if (done) continue;
         wrong += done.error() != Errc::closed && done.error() != Errc::draining;
@@ -224,7 +227,10 @@ TEST_CASE("every waiter of every kind gets the error when the storage fails unde
     together(4, [&](std::size_t thread) {
       for (;;) {
         const auto lsn = wal.append("event");
-        const auto done = !lsn ? Result<void>(lsn.error()) : thread == 1 ? wal.flush() : thread == 3 ? wal.sync() : wal.wait_durable(*lsn);
+        const auto done = !lsn          ? Result<void>(lsn.error())
+                          : thread == 1 ? wal.flush()
+                          : thread == 3 ? wal.sync()
+                                        : wal.wait_durable(*lsn);
         if (done) continue;
         wrong += errno_of(done) != EIO;
         return;

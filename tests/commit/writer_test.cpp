@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The writer, driven by the test with the pen in hand: errors and a close at places that a running log reaches seldom.
+// The writer, driven by the test with the write lock held: errors and a close at places that a running log reaches
+// seldom.
 
 #include <algorithm>
 #include <atomic>
@@ -43,7 +44,7 @@ TEST_CASE("an fsync first finishes the frame that the last write ended in, and i
     const RecordingStorage storage;
     const auto core = core_on(storage, small_buffers());
     for (int i = 0; i < 20; ++i) must(append(*core, event));
-    REQUIRE(core->pen.try_take());
+    REQUIRE(core->write_lock.try_acquire());
     REQUIRE(core->writer.write_some() == Step::wrote);
     const Lsn whole = core->writer.last_lsn();
     if (fails) storage.fail(Op::write, 1, ENOSPC);
@@ -51,7 +52,7 @@ TEST_CASE("an fsync first finishes the frame that the last write ended in, and i
     CHECK(core->writer.last_lsn() == whole + (fails ? 0 : 1));
     CHECK(core->writer.durable_lsn() == (fails ? 0 : whole + 1));
     CHECK(core->writer.failed() == fails);
-    core->put_pen_down();
+    core->release_write_lock();
     CHECK(errno_of(append(*core, event)) == (fails ? ENOSPC : 0));
   }
 }
@@ -61,7 +62,7 @@ TEST_CASE("a frame that can neither be cut nor finished when the log is closed i
   {
     const auto core = core_on(storage, small_buffers());
     for (int i = 0; i < 20; ++i) must(append(*core, event));
-    REQUIRE(core->pen.try_take());
+    REQUIRE(core->write_lock.try_acquire());
     REQUIRE(core->writer.write_some() == Step::wrote);
     core->writer.abandon();
     storage.fail(Op::truncate, 1, EBUSY);
@@ -97,7 +98,7 @@ TEST_CASE("a write that a close stops half-way is cut off, and never gone on wit
       } else {
         for (int i = 0; i < 3; ++i) must(append(*core, event));
       }
-      REQUIRE(core->pen.try_take());
+      REQUIRE(core->write_lock.try_acquire());
       *storage.then = [&] { core->writer.abandon(); };
       REQUIRE(core->writer.write_some() == CoreOn<Stopped>::LogWriter::Step::stopped);
       REQUIRE(storage.content().size() == before + 1000);
@@ -121,7 +122,7 @@ TEST_CASE("an event that is written becomes durable although a later one beyond 
     auto durable = in_background([&] { return wait_durable(*core, 1); });
     CHECK(outcome(durable));
     CHECK(core->writer.durable_lsn() == 1);
-    CHECK_FALSE(core->writer.unsynced_since().has_value());
+    CHECK_FALSE(core->writer.unsynced_age().since().has_value());
   }
 }
 
@@ -167,12 +168,12 @@ TEST_CASE("a large frame that is the first after an fsync is marked once all of 
   const auto room = ring.large_room(claim, rewal::detail::LargeRest(new std::byte[ring.large_rest_bytes(size)]));
   for (std::size_t i = 0; i < size; ++i) room[i] = frame[i];
   ring.publish_large(size / 2);
-  REQUIRE(core->pen.try_take());
+  REQUIRE(core->write_lock.try_acquire());
   auto written = in_background([&] { return core->writer.write_some(); });
   REQUIRE(eventually([&] { return storage.content().size() == before + size / 2; }));
   ring.publish_large(size);
   CHECK(outcome(written) == Step::wrote);
-  core->put_pen_down();
+  core->release_write_lock();
   CHECK(core->writer.last_lsn() == 2);
   must(core->writer.close());
   const auto whole = storage.content();
@@ -218,7 +219,7 @@ TEST_CASE("a writer that waits for the rest of a large frame goes when the log i
   const auto room = ring.large_room(claim, std::move(rest));
   for (std::size_t i = 0; i < room.size(); ++i) room[i] = std::byte{0};
   ring.publish_large(100'000);  // and its producer stops there
-  REQUIRE(core->pen.try_take());
+  REQUIRE(core->write_lock.try_acquire());
   auto written = in_background([&] { return core->writer.write_some(); });
   REQUIRE(eventually([&] { return storage.content().size() == 100'000; }));
   CHECK(stays_pending(written));

@@ -10,7 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <random>
-#include <rewal/codec/compressor.hpp>
+#include <rewal/policy/compressor.hpp>
 #include <rewal/wal.hpp>
 #include <stdexcept>
 #include <string>
@@ -51,7 +51,8 @@ template <class C>
 }
 
 inline const std::vector<std::size_t>& interesting_sizes() {
-  static const std::vector<std::size_t> sizes{0, 1, 2, 5, 12, 13, 100, 1000, 65534, 65535, 65536, 70000, 1 << 20, 3 << 20};
+  static const std::vector<std::size_t> sizes{0,    1,     2,     5,     12,    13,      100,
+                                              1000, 65534, 65535, 65536, 70000, 1 << 20, 3 << 20};
   return sizes;
 }
 

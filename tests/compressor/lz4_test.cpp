@@ -7,8 +7,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <cstddef>
 #include <cstdint>
-#include <rewal/codec/compressor.hpp>
 #include <rewal/compressor/lz4.hpp>
+#include <rewal/policy/compressor.hpp>
 #include <type_traits>
 #include <vector>
 

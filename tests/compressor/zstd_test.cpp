@@ -9,8 +9,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <cstddef>
 #include <cstdint>
-#include <rewal/codec/compressor.hpp>
 #include <rewal/compressor/zstd.hpp>
+#include <rewal/policy/compressor.hpp>
 #include <system_error>
 #include <type_traits>
 #include <utility>

@@ -2,7 +2,7 @@
 //
 // One suite for every CRC-32C kernel that this processor runs, against a reference that works bit by bit.
 
-#include <rewal/codec/crc32c.hpp>
+#include <rewal/crc32c/crc32c.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>

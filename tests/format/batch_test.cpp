@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-#include <rewal/codec/batch.hpp>
+#include <rewal/format/batch.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 

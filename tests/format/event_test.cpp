@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-#include <rewal/codec/event.hpp>
+#include <rewal/format/event.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 

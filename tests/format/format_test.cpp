@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-#include <rewal/codec/format.hpp>
+#include <rewal/format/format.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-#include <rewal/codec/records.hpp>
+#include <rewal/format/records.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 

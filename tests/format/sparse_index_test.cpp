@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-#include <rewal/codec/sparse_index.hpp>
+#include <rewal/format/sparse_index.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 

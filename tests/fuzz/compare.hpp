@@ -16,13 +16,13 @@
 #include <utility>
 #include <vector>
 
-#include <rewal/codec/compressor.hpp>
 #include <rewal/error.hpp>
 #include <rewal/options.hpp>
-#include <rewal/river/iterator.hpp>
-#include <rewal/river/read_side.hpp>
-#include <rewal/river/recovery.hpp>
-#include <rewal/river/replay.hpp>
+#include <rewal/policy/compressor.hpp>
+#include <rewal/read/iterator.hpp>
+#include <rewal/read/replay.hpp>
+#include <rewal/read/shared_log.hpp>
+#include <rewal/recovery/recovery.hpp>
 #include <support/test_disk.hpp>
 
 #include "claim.hpp"
@@ -131,15 +131,15 @@ void compare_replay(const Replay& replay, const ExpectedReading& expected) {
 /// Readers of bytes that nobody opened as a log: events, and damage where the judge sees it.
 template <class Disk>
 void compare_raw_reading(const SecondJudge& judge, std::uint64_t from) {
-  auto side = std::make_shared<rewal::detail::ReadSide<Disk, rewal::NoCompressor>>(Disk(image_of(judge.file())),
-                                                                                   rewal::NoCompressor{}, 1 << 20);
-  side->written_end.store(judge.file().size());
+  auto shared = std::make_shared<rewal::detail::SharedLog<Disk, rewal::NoCompressor>>(Disk(image_of(judge.file())),
+                                                                                      rewal::NoCompressor{}, 1 << 20);
+  shared->written_end.store(judge.file().size());
   ExpectedReading expected = expected_reading(judge, from, nullptr);
   if (!expected.error && judge.judgement().end < judge.file().size()) {
     expected.error = judge.standing_at_end() == Standing::unknown ? Errc::invalid_record : Errc::corrupted;
     expected.error_at = judge.judgement().end;
   }
-  rewal::detail::Iterator<Disk, rewal::NoCompressor> it(side, from);
+  rewal::detail::Iterator<Disk, rewal::NoCompressor> it(shared, from);
   compare_reading(it, expected);
 }
 
@@ -233,10 +233,10 @@ bool compare_opening(const SecondJudge& judge, Recovery policy, std::uint64_t st
   const Judgement& found = judge.judgement();
   ExpectedOpening expected = expected_opening(found, policy, rewal::detail::PreservingStorage<Disk>);
   const Disk disk(image_of(judge.file()));
-  auto side =
-      std::make_shared<rewal::detail::ReadSide<Disk, rewal::NoCompressor>>(disk, rewal::NoCompressor{}, 1 << 20);
+  auto shared =
+      std::make_shared<rewal::detail::SharedLog<Disk, rewal::NoCompressor>>(disk, rewal::NoCompressor{}, 1 << 20);
   const HeapPeak heap;
-  const auto recovered = rewal::detail::recover(*side, policy, start_lsn);
+  const auto recovered = rewal::detail::recover(*shared, policy, start_lsn);
   claim(heap.bytes() <= most_memory(judge.file().size()), "opening takes no more memory than the file and a constant");
   if (!recovered) {
     claim(expected.opening != Opening::opens, "a file that must open is not refused");
@@ -250,11 +250,11 @@ bool compare_opening(const SecondJudge& judge, Recovery policy, std::uint64_t st
   claim(recovered->damage_at.has_value() == expected.damage_cut, "damage is told where it was cut");
   claim(!recovered->damage_at || *recovered->damage_at == found.end, "damage is told with its offset");
 
-  side->written_end.store(recovered->report.kept_bytes);
+  shared->written_end.store(recovered->report.kept_bytes);
   for (const Reading& reading : readings) {
-    rewal::detail::Iterator<Disk, rewal::NoCompressor> it(side, reading.from);
+    rewal::detail::Iterator<Disk, rewal::NoCompressor> it(shared, reading.from);
     compare_reading(it, reading.expected);
-    compare_replay([&](auto f) { return rewal::detail::replay(side, reading.from, f); }, reading.expected);
+    compare_replay([&](auto f) { return rewal::detail::replay(shared, reading.from, f); }, reading.expected);
   }
   return true;
 }

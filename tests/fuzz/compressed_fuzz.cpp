@@ -59,16 +59,16 @@ MadeLog hostile_log(Recipe& recipe) {
 
 template <class Disk>
 void read_hostile(const SecondJudge& judge, Inflate how, std::size_t most, std::uint64_t from) {
-  auto side = std::make_shared<rewal::detail::ReadSide<Disk, RunLength>>(Disk(image_of(judge.file())),
-                                                                         RunLength({}, how), most);
-  const auto recovered = rewal::detail::recover(*side, Recovery::strict);
+  auto shared = std::make_shared<rewal::detail::SharedLog<Disk, RunLength>>(Disk(image_of(judge.file())),
+                                                                            RunLength({}, how), most);
+  const auto recovered = rewal::detail::recover(*shared, Recovery::strict);
   claim(recovered.has_value(), "opening does not look into compressed frames");
-  side->written_end.store(recovered->report.kept_bytes);
+  shared->written_end.store(recovered->report.kept_bytes);
   const ExpectedReading expected =
       expected_reading(judge, from, [&](View region) { return expected_inflate(region, most, how); });
-  rewal::detail::Iterator<Disk, RunLength> it(side, from);
+  rewal::detail::Iterator<Disk, RunLength> it(shared, from);
   compare_reading(it, expected);
-  compare_replay([&](auto f) { return rewal::detail::replay(side, from, f); }, expected);
+  compare_replay([&](auto f) { return rewal::detail::replay(shared, from, f); }, expected);
 }
 
 }  // namespace

@@ -252,8 +252,8 @@ void hold_against_what_was_written(const Growing& grown, const Damage& damage, s
   const SecondJudge judge(damage.file, start_lsn);
   const std::size_t kept = judge.judgement().end;
   // A torn frame that holds frames must be the log's next by its LSN, and what is there of it must be right.
-  const bool crash = damage.is_a_crash() && (!grown.has_frames_in_payloads ||
-                                             (damage.only_cuts_and_zeros_behind() && !grown.has_jumps));
+  const bool crash = damage.is_a_crash() &&
+                     (!grown.has_frames_in_payloads || (damage.only_cuts_and_zeros_behind() && !grown.has_jumps));
   // Parts of the first eight bytes with something behind them look like another program's file.
   const bool looks_like_a_log = kept > 0 || damage.strikes == 0 || damage.file.empty();
   if (crash && looks_like_a_log) {

@@ -6,10 +6,10 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <rewal/codec/crc32c.hpp>
-#include <rewal/codec/format.hpp>
-#include <rewal/river/frame_cursor.hpp>
-#include <rewal/river/source.hpp>
+#include <rewal/crc32c/crc32c.hpp>
+#include <rewal/format/format.hpp>
+#include <rewal/read/frame_cursor.hpp>
+#include <rewal/read/source.hpp>
 
 #include "compare.hpp"
 #include "recipe.hpp"

@@ -230,9 +230,8 @@ class SecondJudge {
                        [&](const Whole& frame) { return frame.at >= from && frame.at < to; });
   }
   [[nodiscard]] bool any_whole_over(std::size_t from, std::size_t place) const {
-    return std::any_of(whole_.begin(), whole_.end(), [&](const Whole& frame) {
-      return frame.at > from && frame.at < place && frame.end() > place;
-    });
+    return std::any_of(whole_.begin(), whole_.end(),
+                       [&](const Whole& frame) { return frame.at > from && frame.at < place && frame.end() > place; });
   }
   [[nodiscard]] bool may_prove(std::size_t from, std::size_t to) const {
     return std::any_of(whole_.begin(), whole_.end(),

@@ -29,9 +29,10 @@ namespace {
 
 [[maybe_unused]] Answers answers() {
   Answers sheet;
-  sheet.sizes = {sizeof(rewal::Wal<>), alignof(rewal::Wal<>),   sizeof(rewal::Stats),         sizeof(rewal::Batch),
-                 sizeof(rewal::Error), sizeof(rewal::Event),    sizeof(rewal::BorrowedEvent), sizeof(rewal::RecoveryReport),
-                 sizeof(rewal::Result<rewal::Lsn>), sizeof(rewal::Wal<>::Iterator)};
+  sheet.sizes = {sizeof(rewal::Wal<>),          alignof(rewal::Wal<>),         sizeof(rewal::Stats),
+                 sizeof(rewal::Batch),          sizeof(rewal::Error),          sizeof(rewal::Event),
+                 sizeof(rewal::BorrowedEvent),  sizeof(rewal::RecoveryReport), sizeof(rewal::Result<rewal::Lsn>),
+                 sizeof(rewal::Wal<>::Iterator)};
 
   rewal::MemoryStorage storage;
   auto opened = rewal::Wal<>::open("two units").storage(storage).build();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The catalog: every small scenario of Ring, EventCount and Pen, by name, as the tests and the survey of edges play
-// them. Each has up to three threads (four, where it says so) with up to three operations each.
+// The catalog: every small scenario of Ring, EventCount and WriteLock, by name, as the tests and the survey of edges
+// play them. Each has up to three threads (four, where it says so) with up to three operations each.
 
 #ifndef REWAL_TESTS_INTERLEAVINGS_CATALOG_HPP
 #define REWAL_TESTS_INTERLEAVINGS_CATALOG_HPP

@@ -13,13 +13,13 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <rewal/append/appending.hpp>
 #include <rewal/bytes.hpp>
+#include <rewal/commit/core.hpp>
+#include <rewal/commit/group_commit.hpp>
+#include <rewal/commit/lifecycle.hpp>
+#include <rewal/commit/writer_thread.hpp>
 #include <rewal/error.hpp>
-#include <rewal/log/appending.hpp>
-#include <rewal/log/background.hpp>
-#include <rewal/log/core.hpp>
-#include <rewal/log/lifecycle.hpp>
-#include <rewal/log/waiting.hpp>
 #include <rewal/options.hpp>
 #include <rewal/result.hpp>
 #include <span>
@@ -34,7 +34,7 @@
 
 namespace rewal_model {
 
-/// What the log's storage has been asked for. By whoever holds the pen: that nobody else comes is checked.
+/// What the log's storage has been asked for. By whoever holds the write lock: that nobody else comes is checked.
 struct Disk {
   std::vector<std::byte> bytes;
   std::size_t synced = 0;
@@ -122,7 +122,7 @@ class CorePlay final : public Play<CorePlay> {
     options.sync_mode = setting.sync_mode;
     options.backpressure = setting.backpressure;
     options.buffer_capacity = setting.buffer_capacity;
-    auto side = std::make_shared<Core::Side>(ModelStorage(disk), rewal::NoCompressor{}, options.max_frame_bytes);
+    auto side = std::make_shared<Core::Shared>(ModelStorage(disk), rewal::NoCompressor{}, options.max_frame_bytes);
     core = std::make_unique<Core>(std::move(side), rewal::NoIndexer{}, rewal::NoHooks{}, options,
                                   rewal::RecoveryReport{}, 0, Lsn{0});
     if (setting.deaf >= 0) make_deaf(places()[static_cast<std::size_t>(setting.deaf)], sizeof(core->room));
@@ -131,7 +131,7 @@ class CorePlay final : public Play<CorePlay> {
   // ---- what threads do
   // -----------------------------------------------------------------------------------------------
 
-  void writer_thread() { rewal::detail::Background<Core>(*core).run(); }
+  void writer_thread() { rewal::detail::WriterThread<Core>(*core).run(); }
 
   rewal::Result<Lsn> append(std::size_t bytes = 4, rewal::detail::Append how = rewal::detail::Append::queued) {
     const std::vector<std::byte> payload(bytes, std::byte{static_cast<unsigned char>('a' + current_thread())});
@@ -147,7 +147,7 @@ class CorePlay final : public Play<CorePlay> {
   }
   void append_and_flush() {
     const Lsn lsn = must_append();
-    const auto done = rewal::detail::Waiting<Core>(*core).flush();
+    const auto done = rewal::detail::GroupCommit<Core>(*core).flush();
     if (!done) return allow(done.error());
     check(written_lsn() >= lsn, "flush has returned before the event is written");
     if (setting_.sync_mode.kind() == rewal::SyncMode::Kind::batch) check(synced_lsn() >= lsn, "flush has not synced");
@@ -159,7 +159,7 @@ class CorePlay final : public Play<CorePlay> {
     wait_durable(*lsn);
   }
   void wait_durable(Lsn lsn) {
-    const auto done = rewal::detail::Waiting<Core>(*core).wait_durable(lsn);
+    const auto done = rewal::detail::GroupCommit<Core>(*core).wait_durable(lsn);
     if (!done) {
       // durable_lsn stands still after an error or a close, so what it covers now was durable when that came.
       check(core->writer.durable_lsn() < lsn, "wait_durable refuses what is durable");
@@ -170,7 +170,7 @@ class CorePlay final : public Play<CorePlay> {
   }
   void sync() {
     const Lsn written = core->writer.last_lsn();
-    const auto done = rewal::detail::Waiting<Core>(*core).sync();
+    const auto done = rewal::detail::GroupCommit<Core>(*core).sync();
     if (!done) return allow(done.error());
     check(synced_lsn() >= written, "sync has returned before what was written is fsynced");
   }

@@ -140,7 +140,8 @@ std::vector<Composition> all_compositions(int deaf = -1) {
   for (unsigned k = 3; k <= 4; ++k) {  // beyond the first event's write and fsync
     P::Setting broken = plain;
     broken.fails_at = k;
-    all.push_back(log_of("three durable appends, call " + std::to_string(k) + " fails", {durable, durable_twice}, broken));
+    all.push_back(
+        log_of("three durable appends, call " + std::to_string(k) + " fails", {durable, durable_twice}, broken));
   }
   for (unsigned k = 1; k <= 3; ++k) {
     P::Setting broken = plain;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Plays: the scenarios of the queue and of waiting, made of the library's own Ring, EventCount and Pen on the model.
-// A play is a few threads that each do a few things, with all bytes that the edges protect in a Shadow. What to play,
-// and how far it is searched, is left to the tests.
+// Plays: the scenarios of the queue and of waiting, made of the library's own Ring, EventCount and WriteLock on the
+// model. A play is a few threads that each do a few things, with all bytes that the edges protect in a Shadow. What to
+// play, and how far it is searched, is left to the tests.
 
 #ifndef REWAL_TESTS_INTERLEAVINGS_PLAY_HPP
 #define REWAL_TESTS_INTERLEAVINGS_PLAY_HPP
@@ -13,10 +13,10 @@
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <rewal/commit/write_lock.hpp>
 #include <rewal/lsn.hpp>
+#include <rewal/queue/ring.hpp>
 #include <rewal/sync/event_count.hpp>
-#include <rewal/sync/pen.hpp>
-#include <rewal/sync/ring.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -227,7 +227,7 @@ class RingPlay final : public Play<RingPlay> {
   /// Nothing is in the queue, and nothing ever will be.
   void nothing_more() { consumed_in_the_end_ = next_to_consume_; }
 
-  rewal::detail::Pen<ModelThreads> pen;
+  rewal::detail::WriteLock<ModelThreads> write_lock;
   Tally nap_begun;
 
   // ---- what must not be done

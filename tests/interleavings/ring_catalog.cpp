@@ -63,7 +63,7 @@ Body consumes_and_sleeps(unsigned n) {
 }
 
 /// Sees that what this thread appended counts as assigned, and that observers stay within bounds.
-void produces_and_looks(P& p) {
+void produces_and_asks(P& p) {
   if (p.produce() != Refusal::none) return;
   const rewal::Lsn last = p.ring.last_assigned_lsn();
   check(last >= 1 && last <= 8, "last_assigned_lsn is out of bounds");
@@ -99,11 +99,11 @@ void holds_for_large(P& p) {
   if (p.ring.try_hold() != Refusal::none) return;
   if (p.produce_large(200, true) != Refusal::none) p.ring.release_hold();
 }
-void consumes_with_pen(P& p) {
+void consumes_with_write_lock(P& p) {
   for (int i = 0; i < 2; ++i) {
-    if (!p.pen.try_take()) continue;
+    if (!p.write_lock.try_acquire()) continue;
     p.consume();
-    p.pen.put_down();
+    p.write_lock.release();
   }
 }
 
@@ -132,8 +132,8 @@ std::vector<Entry> make_catalog() {
   all.push_back({"directly, two producers, consumer",
                  play({produces_directly(1), produces_directly(1), consumes(2)}, ring(3)), 1000, 1});
   all.push_back({"directly, batches", play({produces_directly(2), produces(1, 3)}, ring(2)), 1000, 1});
-  all.push_back({"directly, batches, consumer",
-                 play({produces_directly(1), produces(1, 2), consumes(2)}, ring(3)), 1000, 1});
+  all.push_back(
+      {"directly, batches, consumer", play({produces_directly(1), produces(1, 2), consumes(2)}, ring(3)), 1000, 1});
   all.push_back({"directly, full", play({produces_directly(1), produces_directly(1), consumes(1)}, ring(2, 1))});
   all.push_back({"directly, held", play({holds, produces_directly(2)}, ring(3)), 1000, 0});
   all.push_back({"directly, sealed and drained", play({produces_directly(1), seals_and_drains}, ring(3))});
@@ -148,7 +148,7 @@ std::vector<Entry> make_catalog() {
   all.push_back({"a refusal is true", play({rejoins, must_once}, ring(3, 1))});
   all.push_back({"a refusal is true, stale head", play({rejoins, must_once, must_once}, ring(3, 1, 102)), 2, 0});
   // Observers.
-  all.push_back({"own LSN is assigned", play({produces_and_looks, produces_and_looks, consumes(1)}, ring(3)), 2, 0});
+  all.push_back({"own LSN is assigned", play({produces_and_asks, produces_and_asks, consumes(1)}, ring(3)), 2, 0});
   all.push_back({"observer", play({produces(2), observes, consumes(2)}, ring(3)), 2, 0});
   all.push_back({"own frame is in flight", play({[](P& p) {
                                                    must(p);
@@ -176,7 +176,8 @@ std::vector<Entry> make_catalog() {
     p.nap_begun.await(1);
     p.produce_directly();
   };
-  all.push_back({"directly, napping", play({produces_directly_into_nap, produces_directly_into_nap, naps}, ring(3)), 2, 0});
+  all.push_back(
+      {"directly, napping", play({produces_directly_into_nap, produces_directly_into_nap, naps}, ring(3)), 2, 0});
   all.push_back({"napping for a while", play({produces(2),
                                               [](P& p) {
                                                 p.nap(5'000'000);
@@ -241,7 +242,8 @@ std::vector<Entry> make_catalog() {
   all.push_back({"not cut, since all fits", play({produces(1), produces(2), cuts_at(104)}, ring(3, 0, 136)), 1, 0});
   all.push_back({"cut inside a frame, in flight before", play({produces(2), cuts}, ring(3, 2, 136)), 2});
   // Two consumers, one after the other.
-  all.push_back({"the pen changes hands", play({produces(2), consumes_with_pen, consumes_with_pen}, ring(3)), 1, 0});
+  all.push_back({"the write lock changes hands",
+                 play({produces(2), consumes_with_write_lock, consumes_with_write_lock}, ring(3)), 1, 0});
   // Frames counted apart, as in queues of many MiB.
   all.push_back({"counted apart", play({produces(1), produces(1), consumes(1)}, ring(3, 0, 4u << 20, 16384)), 1, 0});
   all.push_back({"counted apart, full",
@@ -279,8 +281,8 @@ std::vector<Entry> make_broken_catalog() {
   std::vector<Entry> all;
   all.push_back({"published before it is filled", P::of({publishes_first, consumes(1)}, ring(3))});
   all.push_back({"given back before it is read", P::of({produces(2), gives_back_first}, ring(1, 2))});
-  all.push_back({"two consumers without a pen", P::of({consumes(1), consumes(1)}, ring(1, 2))});
-  all.push_back({"asleep without a second look", P::of({produces(1), sleeps_blindly}, sleeping(3))});
+  all.push_back({"two consumers without a write lock", P::of({consumes(1), consumes(1)}, ring(1, 2))});
+  all.push_back({"asleep without a second check", P::of({produces(1), sleeps_blindly}, sleeping(3))});
   all.push_back({"a wake-up owed and not given", P::of({produces(1), consumes_and_sleeps(1)}, [] {
                    auto made = std::make_unique<P>(68, 8, 3);
                    made->consumer_may_sleep_when_empty = true;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Ring, EventCount and Pen: every interleaving of the catalog's scenarios, up to the order of what is independent.
+// Ring, EventCount and WriteLock: every interleaving of the catalog's scenarios, up to the order of what is
+// independent.
 
 #include <catch2/catch_test_macros.hpp>
 #include <cstdint>
@@ -35,8 +36,8 @@ void play_all(const char* what, const std::vector<Entry>& catalog) {
   row.note("scenarios", scenarios);
 }
 
-TEST_CASE("waiting and the pen: every interleaving of small scenarios") {
-  play_all("all interleavings of waiting and the pen", waiting_catalog());
+TEST_CASE("waiting and the write lock: every interleaving of small scenarios") {
+  play_all("all interleavings of waiting and the write lock", waiting_catalog());
 }
 
 TEST_CASE("the queue: every interleaving of small scenarios") {
@@ -45,7 +46,7 @@ TEST_CASE("the queue: every interleaving of small scenarios") {
 
 // All scenarios, the long ones too: as they are, and then without limits on stale reads. What does not fit into its
 // share of the time is counted as far as it goes.
-TEST_CASE("waiting, the pen and the queue: the long scenarios, and any number of stale reads", "[.torture]") {
+TEST_CASE("waiting, the write lock and the queue: the long scenarios, and any number of stale reads", "[.torture]") {
   std::vector<const Entry*> all;
   for (const auto* catalog : {&waiting_catalog(), &ring_catalog()}) {
     for (const Entry& entry : *catalog) all.push_back(&entry);

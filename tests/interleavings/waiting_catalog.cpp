@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What is played on EventCount and Pen.
+// What is played on EventCount and WriteLock.
 
 #include "catalog.hpp"
 #include "play.hpp"
@@ -12,9 +12,9 @@ namespace {
 struct Waited final : Play<Waited> {
   ModelAtomic<std::uint32_t> condition{0};
   rewal::detail::EventCount<ModelThreads> place;
-  rewal::detail::Pen<ModelThreads> pen;
+  rewal::detail::WriteLock<ModelThreads> write_lock;
   Shadow storage{1};
-  unsigned entered = 0;  // by the pen's holder
+  unsigned entered = 0;  // by the write lock's holder
 
   void await(std::uint32_t least) {
     while (condition.load(std::memory_order_relaxed) < least) {
@@ -31,17 +31,17 @@ struct Waited final : Play<Waited> {
     place.notify_all();
   }
 
-  void with_pen() {
+  void with_write_lock() {
     storage.write(0);
     ++entered;
-    pen.put_down();
+    write_lock.release();
     place.notify_all();
   }
   /// As Waiting and Lifecycle take it: sleeps while somebody else has it.
-  void take_pen() {
-    while (!pen.try_take()) {
+  void acquire_write_lock() {
+    while (!write_lock.try_acquire()) {
       const auto key = place.prepare();
-      if (!pen.is_taken()) {
+      if (!write_lock.is_held()) {
         place.cancel();
       } else {
         place.sleep(key);
@@ -49,14 +49,15 @@ struct Waited final : Play<Waited> {
     }
   }
 
-  /// As wait_durable beside somebody who only writes: wants the pen, sleeps elsewhere, and is told only if he asked.
+  /// As wait_durable beside somebody who only writes: wants the write lock, sleeps elsewhere, and is told only if he
+  /// asked.
   rewal::detail::EventCount<ModelThreads> elsewhere;
   ModelAtomic<std::uint32_t> wanted{0};
-  void want_pen() {
+  void want_write_lock() {
     wanted.fetch_add(1, std::memory_order_seq_cst);
-    while (!pen.try_take()) {
+    while (!write_lock.try_acquire()) {
       const auto key = elsewhere.prepare();
-      if (!pen.is_taken()) {
+      if (!write_lock.is_held()) {
         elsewhere.cancel();
       } else {
         elsewhere.sleep(key);
@@ -66,13 +67,13 @@ struct Waited final : Play<Waited> {
   }
   void put_down_and_tell() {
     storage.write(0);
-    pen.put_down();
+    write_lock.release();
     if (wanted.load(std::memory_order_seq_cst) != 0) elsewhere.notify_all();
   }
 
   void finish() override {
     check(place.sleepers() == 0, "a sleeper is still counted");
-    check(!pen.is_taken(), "the pen is still taken");
+    check(!write_lock.is_held(), "the write lock is still taken");
   }
 };
 
@@ -100,20 +101,20 @@ std::vector<Entry> make_catalog() {
     w.await(1);
   };
   const Body takes = [](W& w) {
-    w.take_pen();
-    w.with_pen();
+    w.acquire_write_lock();
+    w.with_write_lock();
   };
   const Body takes_twice = [](W& w) {
     for (int i = 0; i < 2; ++i) {
-      w.take_pen();
-      w.with_pen();
+      w.acquire_write_lock();
+      w.with_write_lock();
     }
   };
   const Body tries = [](W& w) {
-    if (w.pen.try_take()) w.with_pen();
+    if (w.write_lock.try_acquire()) w.with_write_lock();
   };
   const Body tries_and_tells = [](W& w) {
-    if (w.pen.try_take()) w.put_down_and_tell();
+    if (w.write_lock.try_acquire()) w.put_down_and_tell();
   };
   return {
       {"waiter, notifier", play({waits(1), changes})},
@@ -129,13 +130,13 @@ std::vector<Entry> make_catalog() {
                w.change();
              }}),
        1, 0, 0},
-      {"pen, two", play({takes, takes})},
-      {"pen, one of them twice", play({takes, takes_twice}), 1, 0, 1},
-      {"pen, told if he asked", play({[](W& w) { w.want_pen(); }, tries_and_tells})},
-      {"pen, two who asked and one who writes",
-       play({[](W& w) { w.want_pen(); }, [](W& w) { w.want_pen(); }, tries_and_tells}), 0, 0, 0, true},
-      {"pen, three", play({takes, takes, takes}), 0, 0, 0, true},
-      {"pen, two and one who only tries", play({takes, takes, tries}), 0, 0, 0, true},
+      {"write lock, two", play({takes, takes})},
+      {"write lock, one of them twice", play({takes, takes_twice}), 1, 0, 1},
+      {"write lock, told if he asked", play({[](W& w) { w.want_write_lock(); }, tries_and_tells})},
+      {"write lock, two who asked and one who writes",
+       play({[](W& w) { w.want_write_lock(); }, [](W& w) { w.want_write_lock(); }, tries_and_tells}), 0, 0, 0, true},
+      {"write lock, three", play({takes, takes, takes}), 0, 0, 0, true},
+      {"write lock, two and one who only tries", play({takes, takes, tries}), 0, 0, 0, true},
   };
 }
 
@@ -148,32 +149,32 @@ std::vector<Entry> make_broken_catalog() {
                                              w.condition.fetch_add(1, std::memory_order_relaxed);
                                            }})},
       {"not notified", play({waits, [](W& w) { w.condition.fetch_add(1, std::memory_order_relaxed); }})},
-      {"asleep without a second look", play({[](W& w) {
-                                               if (w.condition.load(std::memory_order_relaxed) != 0) return;
-                                               w.place.sleep(w.place.prepare());
-                                             },
-                                             [](W& w) { w.change(); }})},
-      {"the pen put down unheard", play({[](W& w) {
-                                           w.take_pen();
-                                           w.with_pen();
-                                         },
-                                         [](W& w) {
-                                           if (!w.pen.try_take()) return;
-                                           w.storage.write(0);
-                                           w.pen.put_down();
-                                         }})},
-      {"without the pen", play({[](W& w) { w.storage.write(0); },
-                                [](W& w) {
-                                  w.take_pen();
-                                  w.with_pen();
-                                }})},
-      {"told before the pen is put down", play({[](W& w) { w.want_pen(); },
+      {"asleep without a second check", play({[](W& w) {
+                                                if (w.condition.load(std::memory_order_relaxed) != 0) return;
+                                                w.place.sleep(w.place.prepare());
+                                              },
+                                              [](W& w) { w.change(); }})},
+      {"the write lock released unheard", play({[](W& w) {
+                                                  w.acquire_write_lock();
+                                                  w.with_write_lock();
+                                                },
                                                 [](W& w) {
-                                                  if (!w.pen.try_take()) return;
-                                                  if (w.wanted.load(std::memory_order_seq_cst) != 0)
-                                                    w.elsewhere.notify_all();
-                                                  w.pen.put_down();
+                                                  if (!w.write_lock.try_acquire()) return;
+                                                  w.storage.write(0);
+                                                  w.write_lock.release();
                                                 }})},
+      {"without the write lock", play({[](W& w) { w.storage.write(0); },
+                                       [](W& w) {
+                                         w.acquire_write_lock();
+                                         w.with_write_lock();
+                                       }})},
+      {"told before the write lock is released", play({[](W& w) { w.want_write_lock(); },
+                                                       [](W& w) {
+                                                         if (!w.write_lock.try_acquire()) return;
+                                                         if (w.wanted.load(std::memory_order_seq_cst) != 0)
+                                                           w.elsewhere.notify_all();
+                                                         w.write_lock.release();
+                                                       }})},
   };
 }
 

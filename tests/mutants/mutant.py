@@ -6,7 +6,7 @@
     test:       tests/torture/failed_fsync_test.cpp
     case:       an fsync that fails is never turned into an acknowledgement
     sanitizer:  address or thread; only where the test cannot see the bug without
-    header:     rewal/river/writer.hpp
+    header:     rewal/commit/writer.hpp
     old:
         the text as it stands in the header
     new:

@@ -2,7 +2,7 @@
 //
 // The Compressor concept, and what the guarded calls make of a compressor that fails, throws or overfills.
 
-#include <rewal/codec/compressor.hpp>
+#include <rewal/policy/compressor.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>

@@ -2,7 +2,7 @@
 //
 // Hooks: what is one and what is not, and when each of the eleven is called, with what, on which thread, how often.
 
-#include <rewal/log/hooks.hpp>
+#include <rewal/policy/hooks.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -35,8 +35,9 @@ using std::chrono::nanoseconds;
 
 namespace {
 
-// ---- what is a hook type ---------------------------------------------------------------------------------------------
+// ---- what is a hook type ------------------------------------------------------------------------------------------
 
+// clang-format off
 struct JustOnStart { void on_start(); };
 struct JustOnShutdownStart { void on_shutdown_start(); };
 struct JustOnShutdownDone { void on_shutdown_done(nanoseconds); };
@@ -48,6 +49,7 @@ struct JustBeforeSync { void before_sync(); };
 struct JustAfterSync { void after_sync(nanoseconds); };
 struct JustOnCorruption { void on_corruption(std::uint64_t); };
 struct JustOnDrop { void on_drop(std::size_t); };
+// clang-format on
 
 static_assert(Hooks<JustOnStart> && Hooks<JustOnShutdownStart> && Hooks<JustOnShutdownDone> &&
               Hooks<JustBeforeAppend> && Hooks<JustAfterAppend> && Hooks<JustBeforeWrite> && Hooks<JustAfterWrite> &&
@@ -66,39 +68,74 @@ struct MoveOnly {
   std::unique_ptr<int> state;
   void on_start();
 };
-struct TakesWider { void on_shutdown_done(std::chrono::duration<double>); };
+struct TakesWider {
+  void on_shutdown_done(std::chrono::duration<double>);
+};
 static_assert(Hooks<ConstAndStatic> && Hooks<Generic> && Hooks<Inherited> && Hooks<MoveOnly> && Hooks<TakesWider>);
 
 struct Empty {};
-struct OtherNames { void on_begin(); void after_flush(std::size_t); };
+struct OtherNames {
+  void on_begin();
+  void after_flush(std::size_t);
+};
 static_assert(!Hooks<Empty> && !Hooks<OtherNames> && Hooks<rewal::NoHooks> && !Hooks<int>);
 
 // A right name with a wrong signature, alone and beside a right one.
 template <class Wrong>
-struct BesideARightOne : Wrong { void on_start(); };
+struct BesideARightOne : Wrong {
+  void on_start();
+};
 template <class Wrong>
 constexpr bool refused = !Hooks<Wrong> && !Hooks<BesideARightOne<Wrong>>;
 
-struct WrongOnStart { void on_start(int); };
-struct WrongOnShutdownStart { void on_shutdown_start(nanoseconds); };
-struct WrongOnShutdownDone { void on_shutdown_done(); };
-struct WrongBeforeAppend { void before_append(Events&); };
-struct WrongAfterAppend { void after_append(Lsn); };
-struct WrongBeforeWrite { void before_write(); };
-struct WrongAfterWrite { void after_write(std::string); };
-struct WrongBeforeSync { void before_sync(Lsn); };
-struct WrongAfterSync { void after_sync(std::uint64_t); };
-struct WrongOnCorruption { void on_corruption(Error); };
-struct WrongOnDrop { void on_drop(); };
-struct NoFunction { int before_sync = 0; };
-struct OnlyOnTemporaries { void before_sync() &&; };
+struct WrongOnStart {
+  void on_start(int);
+};
+struct WrongOnShutdownStart {
+  void on_shutdown_start(nanoseconds);
+};
+struct WrongOnShutdownDone {
+  void on_shutdown_done();
+};
+struct WrongBeforeAppend {
+  void before_append(Events&);
+};
+struct WrongAfterAppend {
+  void after_append(Lsn);
+};
+struct WrongBeforeWrite {
+  void before_write();
+};
+struct WrongAfterWrite {
+  void after_write(std::string);
+};
+struct WrongBeforeSync {
+  void before_sync(Lsn);
+};
+struct WrongAfterSync {
+  void after_sync(std::uint64_t);
+};
+struct WrongOnCorruption {
+  void on_corruption(Error);
+};
+struct WrongOnDrop {
+  void on_drop();
+};
+struct NoFunction {
+  int before_sync = 0;
+};
+struct OnlyOnTemporaries {
+  void before_sync() &&;
+};
 static_assert(!Hooks<WrongOnStart> && refused<WrongOnShutdownStart> && refused<WrongOnShutdownDone> &&
               refused<WrongBeforeAppend> && refused<WrongAfterAppend> && refused<WrongBeforeWrite> &&
               refused<WrongAfterWrite> && refused<WrongBeforeSync> && refused<WrongAfterSync> &&
               refused<WrongOnCorruption> && refused<WrongOnDrop> && refused<NoFunction> && refused<OnlyOnTemporaries>);
 
 template <class H>
-concept BuilderTakes = requires(H hooks) { Wal<>::open("p").hooks(std::move(hooks)); };
+concept BuilderTakes = requires(H hooks) {
+  Wal<>::open("p").hooks(std::move(hooks));
+};
 static_assert(BuilderTakes<JustOnDrop> && BuilderTakes<MoveOnly> && BuilderTakes<rewal::NoHooks>);
 static_assert(!BuilderTakes<Empty> && !BuilderTakes<BesideARightOne<WrongOnDrop>>);
 
@@ -106,7 +143,7 @@ static_assert(std::forward_iterator<Events::iterator> && std::ranges::forward_ra
               std::ranges::sized_range<const Events>);
 static_assert(std::is_same_v<std::ranges::range_value_t<Events>, BorrowedEvent>);
 
-// ---- what was called -------------------------------------------------------------------------------------------------
+// ---- what was called ----------------------------------------------------------------------------------------------
 
 /// Everything that happened, in order; the storage writes into it too.
 class Timeline {
@@ -126,7 +163,8 @@ class Timeline {
   }
   [[nodiscard]] std::ptrdiff_t count(const std::string& beginning) const {
     const auto entries = all();
-    return std::count_if(entries.begin(), entries.end(), [&](const auto& entry) { return entry.starts_with(beginning); });
+    return std::count_if(entries.begin(), entries.end(),
+                         [&](const auto& entry) { return entry.starts_with(beginning); });
   }
   [[nodiscard]] bool all_on_this_thread() const {
     const std::lock_guard lock(mutex_);
@@ -155,7 +193,9 @@ struct AllHooks {
 
   void on_start() { line->add("on_start"); }
   void on_shutdown_start() { line->add("on_shutdown_start"); }
-  void on_shutdown_done(nanoseconds time) { line->add(time > 0ns && time < 1h ? "on_shutdown_done" : "on_shutdown_done oddly"); }
+  void on_shutdown_done(nanoseconds time) {
+    line->add(time > 0ns && time < 1h ? "on_shutdown_done" : "on_shutdown_done oddly");
+  }
   void before_append(const Events& events) { line->add("before_append " + text(events)); }
   void after_append(Lsn last, std::size_t count) { line->add("after_append " + number(last) + " " + number(count)); }
   void before_write(std::size_t bytes) { line->add("before_write " + number(bytes)); }
@@ -215,7 +255,8 @@ TEST_CASE("a log's whole life, as its hooks and its storage see it", "[hooks]") 
 
     must(wal.append_with_meta("abc", "m"));
     must(wal.flush());
-    CHECK(at.line->take() == Entries{"before_append 1: abc/m", "before_write 38", "write", "after_append 1 1", "after_write 38"});
+    CHECK(at.line->take() ==
+          Entries{"before_append 1: abc/m", "before_write 38", "write", "after_append 1 1", "after_write 38"});
 
     must(wal.sync());
     CHECK(at.line->take() == Entries{"before_sync", "sync", "after_sync"});
@@ -229,7 +270,8 @@ TEST_CASE("a log's whole life, as its hooks and its storage see it", "[hooks]") 
     must(wal.flush());
     CHECK(at.line->take().size() == 5);
     must(wal.shutdown());
-    CHECK(at.line->take() == Entries{"on_shutdown_start", "before_sync", "sync", "after_sync", "close", "on_shutdown_done"});
+    CHECK(at.line->take() ==
+          Entries{"on_shutdown_start", "before_sync", "sync", "after_sync", "close", "on_shutdown_done"});
     must(wal.shutdown());
   }
   CHECK(at.line->take() == Entries{});  // the destructor of a closed log tells nobody
@@ -306,15 +348,20 @@ TEST_CASE("on_drop says how many events were dropped, on the appending thread", 
   };
   const auto line = std::make_shared<Timeline>();
   const BlockingStorage storage;
-  auto wal = must(Wal<>::open("log").storage(storage).hooks(DropHooks{line}).queue_capacity(1)
-                      .backpressure(Backpressure::drop).build());
+  auto wal = must(Wal<>::open("log")
+                      .storage(storage)
+                      .hooks(DropHooks{line})
+                      .queue_capacity(1)
+                      .backpressure(Backpressure::drop)
+                      .build());
   Hold hold(storage.writes());
   CHECK(must(wal.append("fills the queue")) == 1);
   hold.await_caller();
   CHECK(must(wal.append("a")) == 0);
   CHECK(must(wal.append_batch(batch_of({"b", "c", "d"}))) == 0);
   CHECK(said(wal.append_durable("e")) == "queue_full");  // not dropped: refused
-  CHECK(line->all() == Entries{"before_append 1", "before_append 1", "on_drop 1", "before_append 3", "on_drop 3", "before_append 1"});
+  CHECK(line->all() ==
+        Entries{"before_append 1", "before_append 1", "on_drop 1", "before_append 3", "on_drop 3", "before_append 1"});
   CHECK(line->all_on_this_thread());
   CHECK(wal.stats().drops == 4);
   hold.release();
@@ -328,8 +375,12 @@ TEST_CASE("before_append comes also for an append that is then rejected", "[hook
     Result<void> decompress(Bytes, std::vector<std::byte>&) { return Errc::corrupted; }
   };
   const auto line = std::make_shared<Timeline>();
-  auto wal = must(Wal<>::open("log").storage(MemoryStorage{}).hooks(AllHooks{line}).compressor(FailingCompressor{})
-                      .max_frame_bytes(100).build());
+  auto wal = must(Wal<>::open("log")
+                      .storage(MemoryStorage{})
+                      .hooks(AllHooks{line})
+                      .compressor(FailingCompressor{})
+                      .max_frame_bytes(100)
+                      .build());
   CHECK(said(wal.append(std::string(101, 'x'))) == "invalid_record");
   CHECK(line->count("before_append 1: xxx") == 1);
   CHECK(said(wal.append("the compressor refuses")) == "crc_mismatch");
@@ -382,8 +433,12 @@ TEST_CASE("write hooks run one at a time and count every byte, frame and event o
         work(*totals);
       }
     }
-    void before_write(std::size_t bytes) { locked([&](Totals& t) { t.announced += bytes; }); }
-    void after_write(std::size_t bytes) { locked([&](Totals& t) { t.written += bytes; }); }
+    void before_write(std::size_t bytes) {
+      locked([&](Totals& t) { t.announced += bytes; });
+    }
+    void after_write(std::size_t bytes) {
+      locked([&](Totals& t) { t.written += bytes; });
+    }
     void after_append(Lsn last, std::size_t count) {
       locked([&](Totals& t) {
         t.in_order = t.in_order && last == t.last + count;
@@ -483,8 +538,10 @@ TEST_CASE("a move-only hook type is moved into the log", "[hooks]") {
   };
   static_assert(!std::is_copy_constructible_v<Owning>);
   const auto line = std::make_shared<Timeline>();
-  auto wal = must(Wal<>::open("log").storage(MemoryStorage{})
-                      .hooks(Owning{std::make_unique<std::shared_ptr<Timeline>>(line)}).build());
+  auto wal = must(Wal<>::open("log")
+                      .storage(MemoryStorage{})
+                      .hooks(Owning{std::make_unique<std::shared_ptr<Timeline>>(line)})
+                      .build());
   auto moved = std::move(wal);
   must(moved.append("x"));
   must(moved.flush());

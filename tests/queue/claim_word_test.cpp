@@ -6,7 +6,7 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <cstdint>
 #include <limits>
-#include <rewal/sync/claim_word.hpp>
+#include <rewal/queue/claim_word.hpp>
 
 using rewal::Lsn;
 using rewal::detail::ClaimLayout;
@@ -116,7 +116,8 @@ TEST_CASE("distances are told apart up to four laps, for claims made by a check 
 TEST_CASE("advancing keeps the flags, and flags change neither place nor LSN") {
   const ClaimLayout layout(1024, 8, smallest_record);
   const Word plain = layout.advanced(layout.start(9), 100, 1, 3);
-  for (const Word flag : {claim_flag::sealed, claim_flag::held, claim_flag::asleep, claim_flag::napping, claim_flag::all}) {
+  for (const Word flag :
+       {claim_flag::sealed, claim_flag::held, claim_flag::asleep, claim_flag::napping, claim_flag::all}) {
     const Word flagged = layout.advanced(layout.start(9) | flag, 100, 1, 3);
     CHECK(flagged == (plain | flag));
     CHECK(layout.offset(flagged) == layout.offset(plain));

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 
 #include <algorithm>
-#include <cerrno>
 #include <catch2/catch_test_macros.hpp>
+#include <cerrno>
 #include <cstddef>
 #include <new>
 #include <optional>
 #include <rewal/platform.hpp>
-#include <rewal/sync/queue_memory.hpp>
+#include <rewal/queue/queue_memory.hpp>
 #include <span>
 #include <support/harness.hpp>
 #include <support/refused_call.hpp>

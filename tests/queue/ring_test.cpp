@@ -8,9 +8,9 @@
 #include <cstddef>
 #include <cstring>
 #include <limits>
-#include <rewal/sync/event_count.hpp>
 #include <rewal/platform.hpp>
-#include <rewal/sync/ring.hpp>
+#include <rewal/queue/ring.hpp>
+#include <rewal/sync/event_count.hpp>
 #include <support/harness.hpp>
 #include <support/interrupted_threads.hpp>
 #include <utility>
@@ -102,7 +102,7 @@ class Queue {
 
 }  // namespace
 
-// ---- claims whose check is out of date -------------------------------------------------------------------------------
+// ---- claims whose check is out of date ----------------------------------------------------------------------------
 
 TEST_CASE("a claim that sleeps until the head has the same value again stays away from frames in flight") {
   // Four laps in bytes, all that the word can tell of LSNs, and a multiple of what it can tell of frames.
@@ -141,7 +141,7 @@ TEST_CASE("a claim that sleeps until the head has the same value again stays awa
   CHECK_FALSE(ring.still_overdrawn(late.end));
 }
 
-// ---- claims ----------------------------------------------------------------------------------------------------------
+// ---- claims -------------------------------------------------------------------------------------------------------
 
 TEST_CASE("a claim takes its place and its LSNs together") {
   Queue queue(1000, 10, 5);
@@ -311,7 +311,7 @@ TEST_CASE("half empty is at most half of the bytes and half of the frames") {
   CHECK_FALSE(few.ring.half_empty());
 }
 
-// ---- frames counted apart ----------------------------------------------------------------------------------------------
+// ---- frames counted apart -----------------------------------------------------------------------------------------
 
 TEST_CASE("where the word has no room for the count, frames are counted apart, just as exactly") {
   constexpr std::uint64_t bytes = 32u << 20;
@@ -358,7 +358,7 @@ TEST_CASE("frames counted apart: a queue that is held or sealed says so") {
   CHECK(queue.ring.try_claim_held(34, 1).refusal == Refusal::sealed);
 }
 
-// ---- LSNs ------------------------------------------------------------------------------------------------------------------
+// ---- LSNs ---------------------------------------------------------------------------------------------------------
 
 TEST_CASE("no claim passes the last LSN, and refused ones take nothing") {
   constexpr Lsn last = std::numeric_limits<Lsn>::max() - 1;
@@ -373,7 +373,7 @@ TEST_CASE("no claim passes the last LSN, and refused ones take nothing") {
   CHECK(queue.ring.last_assigned_lsn() == last);
 }
 
-// ---- a frame larger than the ring --------------------------------------------------------------------------------------------
+// ---- a frame larger than the ring ---------------------------------------------------------------------------------
 
 namespace {
 
@@ -438,7 +438,7 @@ TEST_CASE("a large frame in a ring whose frames are counted apart") {
   CHECK(queue.append(34));
 }
 
-// ---- holds and seals ------------------------------------------------------------------------------------------------------------
+// ---- holds and seals ----------------------------------------------------------------------------------------------
 
 TEST_CASE("while one holds the ring nobody else claims or holds, the holder does") {
   Queue queue(1000);
@@ -478,7 +478,7 @@ TEST_CASE("a sealed ring refuses every claim and hold, and gives out what was cl
   CHECK(queue.claim(34) == Refusal::sealed);
 }
 
-// ---- sleep ------------------------------------------------------------------------------------------------------------------------
+// ---- sleep --------------------------------------------------------------------------------------------------------
 
 TEST_CASE("the consumer falls asleep from an empty ring alone, and the next claim owes the wake-up, once") {
   Queue queue(1000);
@@ -596,7 +596,7 @@ TEST_CASE("nobody falls asleep over a sealed or a held ring") {
   CHECK_FALSE(held.ring.fall_asleep());
 }
 
-// ---- all together -------------------------------------------------------------------------------------------------------------------
+// ---- all together -------------------------------------------------------------------------------------------------
 
 namespace {
 

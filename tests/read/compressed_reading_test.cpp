@@ -2,8 +2,8 @@
 //
 // Frames that are compressed, with the right compressor, a wrong one, and none.
 
-#include <rewal/river/event_reader.hpp>
-#include <rewal/river/iterator.hpp>
+#include <rewal/read/event_reader.hpp>
+#include <rewal/read/iterator.hpp>
 
 #include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>
@@ -116,11 +116,11 @@ TEST_CASE("Calls of the compressor are marked, and may not call their reader", "
   };
   Log log;
   log.add(squeezed(1, {"one"})).add(squeezed(2, {"two"}));
-  auto side = unchecked<MappedDisk>(log.image, Watching());
-  detail::Iterator<MappedDisk, Watching> iterator(side, 0);
+  auto shared = unchecked<MappedDisk>(log.image, Watching());
+  detail::Iterator<MappedDisk, Watching> iterator(shared, 0);
   bool marked = false;
-  side->compressor.watch = [&] {
-    marked = detail::PolicyScope::inside(side.get());
+  shared->compressor.watch = [&] {
+    marked = detail::PolicyScope::inside(shared.get());
     CHECK(iterator.next().error() == Errc::invalid_state);
     CHECK(iterator.close().error() == Errc::invalid_state);
   };

@@ -2,7 +2,7 @@
 //
 // Reading meets damage, failing storages and closed logs; seen through the iterator that is made of it.
 
-#include <rewal/river/event_reader.hpp>
+#include <rewal/read/event_reader.hpp>
 
 #include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>
@@ -55,8 +55,8 @@ TEMPLATE_TEST_CASE("Whatever byte below the written end is changed, reading ends
   for (std::size_t at = 0; at < log.image.size(); ++at) {
     Image image = log.image;
     image[at] ^= std::byte{0x21};
-    auto side = unchecked<TestType>(image);
-    const auto events = read_all(detail::Iterator<TestType, NoCompressor>(side, 0));
+    auto shared = unchecked<TestType>(image);
+    const auto events = read_all(detail::Iterator<TestType, NoCompressor>(shared, 0));
     REQUIRE_FALSE(events);
     CHECK(events.error() == Errc::corrupted);
   }
@@ -105,13 +105,13 @@ TEMPLATE_TEST_CASE("A closed log: views stay, the next call is closed, the stora
                    MappedDisk, ReadDisk) {
   const Log log = three_events();
   TestType disk(log.image);
-  auto side = side_of(disk);
-  side->written_end.store(log.image.size());
-  detail::Iterator<TestType, NoCompressor> iterator(side, 0);
+  auto shared = shared_log_of(disk);
+  shared->written_end.store(log.image.size());
+  detail::Iterator<TestType, NoCompressor> iterator(shared, 0);
   const auto view = iterator.next_borrowed();
-  const std::weak_ptr watched = side;
-  side->closed.store(true);
-  side.reset();  // the log is gone
+  const std::weak_ptr watched = shared;
+  shared->closed.store(true);
+  shared.reset();  // the log is gone
   disk.state->before_call = [](const char*) -> Result<void> { throw std::logic_error("touched"); };
   CHECK((**view).to_owned() == log.events[0]);
   CHECK_FALSE(watched.expired());
@@ -124,38 +124,38 @@ TEMPLATE_TEST_CASE("A closed log: views stay, the next call is closed, the stora
 }
 
 TEST_CASE("Reading at the end of a closed log is closed too", "[iterator]") {
-  auto side = unchecked<ReadDisk>({});
-  detail::Iterator<ReadDisk, NoCompressor> iterator(side, 0);
+  auto shared = unchecked<ReadDisk>({});
+  detail::Iterator<ReadDisk, NoCompressor> iterator(shared, 0);
   CHECK(iterator.next());
-  side->closed.store(true);
+  shared->closed.store(true);
   CHECK(iterator.next().error() == Errc::closed);
 }
 
 TEST_CASE("An iterator that met damage is closed once its log is, and lets go of it", "[iterator]") {
   const MappedDisk disk(bytes_of("no frame at all, but long enough"));
-  auto side = side_of(disk);
-  side->written_end.store(disk.state->content.size());
-  detail::Iterator<MappedDisk, NoCompressor> iterator(side, 0);
+  auto shared = shared_log_of(disk);
+  shared->written_end.store(disk.state->content.size());
+  detail::Iterator<MappedDisk, NoCompressor> iterator(shared, 0);
   CHECK(iterator.next().error() == Errc::corrupted);
   CHECK(iterator.next().error() == Errc::corrupted);
-  side->closed.store(true);
+  shared->closed.store(true);
   CHECK(iterator.next().error() == Errc::closed);
   CHECK(iterator.err() == Errc::closed);
   CHECK(disk.state->live_mappings == 0);
 }
 
 TEST_CASE("An iterator made on a closed log does not touch its storage", "[iterator]") {
-  auto side = unchecked<MappedDisk>(three_events().image);
-  side->closed.store(true);
-  detail::Iterator<MappedDisk, NoCompressor> iterator(side, 0);
+  auto shared = unchecked<MappedDisk>(three_events().image);
+  shared->closed.store(true);
+  detail::Iterator<MappedDisk, NoCompressor> iterator(shared, 0);
   CHECK(iterator.next().error() == Errc::closed);
-  CHECK(side->storage.state->calls == 0);
+  CHECK(shared->storage.state->calls == 0);
 }
 
 TEST_CASE("A read that fails because the log is being closed is closed, not an error of the storage", "[iterator]") {
-  auto side = unchecked<ReadDisk>(three_events().image);
-  detail::Iterator<ReadDisk, NoCompressor> iterator(side, 0);
-  side->storage.state->before_call = [raw = side.get()](const char*) {
+  auto shared = unchecked<ReadDisk>(three_events().image);
+  detail::Iterator<ReadDisk, NoCompressor> iterator(shared, 0);
+  shared->storage.state->before_call = [raw = shared.get()](const char*) {
     raw->closed.store(true);
     return Result<void>(io_error(EBADF));
   };
@@ -163,10 +163,10 @@ TEST_CASE("A read that fails because the log is being closed is closed, not an e
 }
 
 TEST_CASE("A storage that closes the log and reads on, from inside a read, is told closed, and the read ends so") {
-  auto side = unchecked<ReadDisk>(three_events().image);
-  detail::Iterator<ReadDisk, NoCompressor> iterator(side, 0);
+  auto shared = unchecked<ReadDisk>(three_events().image);
+  detail::Iterator<ReadDisk, NoCompressor> iterator(shared, 0);
   std::optional<Error> inner;
-  side->storage.state->before_call = [&, raw = side.get()](const char*) {
+  shared->storage.state->before_call = [&, raw = shared.get()](const char*) {
     raw->closed.store(true);
     if (!inner) {
       inner = Error(Errc::io);
@@ -180,10 +180,10 @@ TEST_CASE("A storage that closes the log and reads on, from inside a read, is to
 }
 
 TEST_CASE("A storage that reads on, from inside a read, is refused, and its own failure ends the read") {
-  auto side = unchecked<ReadDisk>(three_events().image);
-  detail::Iterator<ReadDisk, NoCompressor> iterator(side, 0);
+  auto shared = unchecked<ReadDisk>(three_events().image);
+  detail::Iterator<ReadDisk, NoCompressor> iterator(shared, 0);
   std::optional<Error> inner;
-  side->storage.state->before_call = [&](const char*) {
+  shared->storage.state->before_call = [&](const char*) {
     if (!inner) {
       inner = Error(Errc::io);
       inner = iterator.next().error();
@@ -198,10 +198,10 @@ TEST_CASE("A storage that reads on, from inside a read, is refused, and its own 
 TEST_CASE("Assigning to an iterator gives up what it held", "[iterator]") {
   const Log log = three_events();
   MappedDisk first(log.image), second(log.image);
-  auto iterator = detail::Iterator<MappedDisk, NoCompressor>(side_of(first), 0);
-  auto side = side_of(second);
-  side->written_end.store(log.image.size());
-  iterator = detail::Iterator<MappedDisk, NoCompressor>(side, 2);
+  auto iterator = detail::Iterator<MappedDisk, NoCompressor>(shared_log_of(first), 0);
+  auto shared = shared_log_of(second);
+  shared->written_end.store(log.image.size());
+  iterator = detail::Iterator<MappedDisk, NoCompressor>(shared, 2);
   CHECK(first.state.use_count() == 1);
   CHECK(lsns(*read_all(std::move(iterator))) == std::vector<Lsn>{2, 3});
 }
@@ -217,9 +217,9 @@ TEST_CASE("An iterator assigned to itself goes on", "[iterator]") {
 TEST_CASE("A storage that fails, throws, or claims nonsense ends the reading with an error", "[iterator]") {
   const Log log = three_events();
   const auto first_error = [&](auto answer) {
-    auto side = unchecked<ReadDisk>(log.image);
-    detail::Iterator<ReadDisk, NoCompressor> iterator(side, 0);
-    side->storage.state->before_call = answer;
+    auto shared = unchecked<ReadDisk>(log.image);
+    detail::Iterator<ReadDisk, NoCompressor> iterator(shared, 0);
+    shared->storage.state->before_call = answer;
     const auto event = iterator.next();
     REQUIRE_FALSE(event);
     CHECK(iterator.next().error() == event.error());
@@ -229,18 +229,18 @@ TEST_CASE("A storage that fails, throws, or claims nonsense ends the reading wit
   CHECK(failed == Errc::io);
   CHECK(failed.system().value() == EIO);
   CHECK(first_error([](const char*) -> Result<void> { throw std::runtime_error("read_at"); }) == Errc::io);
-  auto side = unchecked<ReadDisk>(log.image);
-  side->storage.state->content.resize(log.image.size() - 1);  // shorter than what was written
-  CHECK(read_all(detail::Iterator<ReadDisk, NoCompressor>(side, 0)).error() == Errc::corrupted);
+  auto shared = unchecked<ReadDisk>(log.image);
+  shared->storage.state->content.resize(log.image.size() - 1);  // shorter than what was written
+  CHECK(read_all(detail::Iterator<ReadDisk, NoCompressor>(shared, 0)).error() == Errc::corrupted);
 }
 
 TEST_CASE("A frame larger than the buffer is read whole, and its memory is given back", "[iterator]") {
   Log log;
   log.event("before").event(std::string(3 << 20, 'x')).some(50).event(std::string(100000, 'y'));
   ReadDisk disk(log.image);
-  auto side = side_of(disk);
-  side->written_end.store(log.image.size());
-  detail::Iterator<ReadDisk, NoCompressor> iterator(side, 0);
+  auto shared = shared_log_of(disk);
+  shared->written_end.store(log.image.size());
+  detail::Iterator<ReadDisk, NoCompressor> iterator(shared, 0);
   for (const Event& expected : log.events) {
     disk.state->largest_read = 0;
     CHECK(*iterator.next() == expected);
@@ -250,12 +250,12 @@ TEST_CASE("A frame larger than the buffer is read whole, and its memory is given
 }
 
 TEST_CASE("Policy calls of a reader are marked: what they call back is refused", "[iterator]") {
-  auto side = unchecked<ReadDisk>(three_events().image);
-  detail::Iterator<ReadDisk, NoCompressor> iterator(side, 0);
+  auto shared = unchecked<ReadDisk>(three_events().image);
+  detail::Iterator<ReadDisk, NoCompressor> iterator(shared, 0);
   bool marked = false;
   std::optional<Errc> inner_next, inner_close;
-  side->storage.state->before_call = [&](const char*) {
-    marked = detail::PolicyScope::inside(side.get());
+  shared->storage.state->before_call = [&](const char*) {
+    marked = detail::PolicyScope::inside(shared.get());
     inner_next = iterator.next().error().code();
     inner_close = iterator.close().error().code();
     return Result<void>();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-#include <rewal/river/frame_cursor.hpp>
+#include <rewal/read/frame_cursor.hpp>
 
 #include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-#include <rewal/river/iterator.hpp>
+#include <rewal/read/iterator.hpp>
 
 #include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>
@@ -105,21 +105,21 @@ TEST_CASE("In a file whose LSNs are out of order, every event from `from` on com
 
 TEST_CASE("A snapshot ends where the log was written when the iterator was made", "[iterator]") {
   Log log = three_events();
-  auto side = unchecked<ReadDisk>(log.image);
-  side->written_end.store(log.places[1].at);
-  detail::Iterator<ReadDisk, NoCompressor> iterator(side, 0);
-  side->written_end.store(log.image.size());
+  auto shared = unchecked<ReadDisk>(log.image);
+  shared->written_end.store(log.places[1].at);
+  detail::Iterator<ReadDisk, NoCompressor> iterator(shared, 0);
+  shared->written_end.store(log.image.size());
   CHECK(lsns(*read_all(std::move(iterator))) == std::vector<Lsn>{1});
-  CHECK(read_all(detail::Iterator<ReadDisk, NoCompressor>(side, 0))->size() == 3);
+  CHECK(read_all(detail::Iterator<ReadDisk, NoCompressor>(shared, 0))->size() == 3);
 }
 
 TEST_CASE("An index that is ahead of the snapshot does not lead beyond it", "[iterator]") {
   Log log = three_events();
-  auto side = unchecked<ReadDisk>(log.image);
-  side->index.frame(0, 3);
-  side->index.frame(std::uint64_t{1} << 20, 500);
-  side->index.frame(std::uint64_t{1} << 21, 1000);
-  auto iterator = detail::Iterator<ReadDisk, NoCompressor>(side, 900);
+  auto shared = unchecked<ReadDisk>(log.image);
+  shared->index.frame(0, 3);
+  shared->index.frame(std::uint64_t{1} << 20, 500);
+  shared->index.frame(std::uint64_t{1} << 21, 1000);
+  auto iterator = detail::Iterator<ReadDisk, NoCompressor>(shared, 900);
   const auto event = iterator.next();
   REQUIRE(event);
   CHECK_FALSE(event->has_value());

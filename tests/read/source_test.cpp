@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-#include <rewal/river/source.hpp>
+#include <rewal/read/source.hpp>
 
 #include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>
@@ -101,7 +101,9 @@ struct BlindMapping {
 };
 struct BlindDisk : ReadDisk {
   using ReadDisk::ReadDisk;
-  static Result<std::shared_ptr<const BlindMapping>> map(std::uint64_t) { return std::make_shared<const BlindMapping>(); }
+  static Result<std::shared_ptr<const BlindMapping>> map(std::uint64_t) {
+    return std::make_shared<const BlindMapping>();
+  }
 };
 static_assert(detail::MappingStorage<BlindDisk>);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-#include <rewal/river/bad_frame.hpp>
+#include <rewal/recovery/bad_frame.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 

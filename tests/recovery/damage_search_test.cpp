@@ -3,7 +3,7 @@
 // Recovery over a storage whose k-th read fails, for k = 1, 2, ... until none does: the error is told, and nothing has
 // been changed. The files are such that each step of the search reads.
 
-#include <rewal/river/recovery.hpp>
+#include <rewal/recovery/recovery.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -21,7 +21,7 @@ using namespace rewal_test;
 
 namespace {
 
-struct Wreck {
+struct DamagedLog {
   std::string_view name;
   Image image;
 };
@@ -29,8 +29,8 @@ struct Wreck {
 /// Larger than what is read at once.
 const std::string large(150'000, 'L');
 
-std::vector<Wreck> wrecks() {
-  std::vector<Wreck> all;
+std::vector<DamagedLog> damaged_logs() {
+  std::vector<DamagedLog> all;
   const auto add = [&](std::string_view name, Log log, std::initializer_list<std::size_t> bad) {
     for (const std::size_t frame : bad) log.image[log.places[frame].end() - 6] ^= std::byte{1};
     all.push_back({name, std::move(log.image)});
@@ -66,12 +66,12 @@ std::vector<Wreck> wrecks() {
 
 TEST_CASE("A read that fails while a damaged log is opened is told, and nothing is changed", "[recovery][figures]") {
   rewal_torture::Row row("G7", "k-th read fails while a damaged log is opened", "runs");
-  for (const Wreck& wreck : wrecks()) {
+  for (const DamagedLog& damaged : damaged_logs()) {
     for (const bool lasts : {false, true}) {
       std::size_t k = 1;
       for (bool struck = true; struck; ++k) {
-        CAPTURE(wreck.name, lasts, k);
-        ReadDisk disk(wreck.image);
+        CAPTURE(damaged.name, lasts, k);
+        ReadDisk disk(damaged.image);
         std::size_t reads = 0;
         disk.state->before_call = [&](const char* what) -> Result<void> {
           if (std::string_view(what) != "read_at") return {};
@@ -85,7 +85,7 @@ TEST_CASE("A read that fails while a damaged log is opened is told, and nothing 
         if (!struck) continue;
         REQUIRE_FALSE(opened.ok());
         CHECK(opened.result.error().system().value() == EIO);
-        CHECK(disk.state->content == wreck.image);
+        CHECK(disk.state->content == damaged.image);
         CHECK(disk.state->changes.empty());
         CHECK(disk.state->copies.empty());
       }

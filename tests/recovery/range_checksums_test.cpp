@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-#include <rewal/river/range_checksums.hpp>
+#include <rewal/recovery/range_checksums.hpp>
 
 #include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>
@@ -29,8 +29,8 @@ Image random_bytes(std::size_t size) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("Ranges that begin later and later are checksummed from few kept prefixes", "[checksums]", MappedDisk,
-                   ReadDisk) {
+TEMPLATE_TEST_CASE("Ranges that begin later and later are checksummed from few kept prefixes", "[checksums]",
+                   MappedDisk, ReadDisk) {
   constexpr std::size_t longest = 10'000;
   constexpr std::size_t begin = 77;
   const Image image = random_bytes(300'000);

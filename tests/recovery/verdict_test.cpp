@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-#include <rewal/river/verdict.hpp>
+#include <rewal/recovery/verdict.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -118,7 +118,7 @@ TEST_CASE("room comes back when a write is finished, not before") {
   CHECK(said(wal.append("4")) == "queue_full");
 }
 
-// ---- block ------------------------------------------------------------------------------------------------------------
+// ---- block --------------------------------------------------------------------------------------------------------
 
 TEST_CASE("in block mode an append waits for room and then has the next LSN") {
   const BlockingStorage disk;
@@ -145,7 +145,7 @@ TEST_CASE("in block mode nothing is lost, however small the queue and however ma
   CHECK(wal.stats().drops == 0);
 }
 
-// ---- drop --------------------------------------------------------------------------------------------------------------
+// ---- drop ---------------------------------------------------------------------------------------------------------
 
 TEST_CASE("in drop mode a full queue gives LSN 0, counts the events and tells on_drop") {
   const BlockingStorage disk;
@@ -202,7 +202,7 @@ TEST_CASE("dropped and written events add up, and those written have no gap") {
   CHECK(*drops.events == 4 * each - accepted);
 }
 
-// ---- error --------------------------------------------------------------------------------------------------------------
+// ---- error --------------------------------------------------------------------------------------------------------
 
 TEST_CASE("in error mode a full queue is queue_full for every kind of append, and takes no LSN") {
   const BlockingStorage disk;
@@ -218,7 +218,7 @@ TEST_CASE("in error mode a full queue is queue_full for every kind of append, an
   CHECK(wal.append("2") == 2u);
 }
 
-// ---- an event larger than the queue -------------------------------------------------------------------------------------
+// ---- an event larger than the queue -------------------------------------------------------------------------------
 
 TEST_CASE("an event larger than the queue is accepted when it stands alone") {
   const auto mode = GENERATE(Backpressure::block, Backpressure::drop, Backpressure::error);

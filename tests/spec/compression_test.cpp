@@ -27,7 +27,7 @@ namespace {
 
 using Buffer = std::vector<std::byte>;
 
-// ---- compressors of every kind ----------------------------------------------------------------------------------------
+// ---- compressors of every kind ------------------------------------------------------------------------------------
 
 enum class Kind : std::uint8_t { none, shrinks, equals, grows, fails, throws };
 
@@ -149,7 +149,7 @@ Result<std::uint64_t> read_from(const W& wal, Lsn from) {
 
 }  // namespace
 
-// ---- byte for byte, or not at all ----------------------------------------------------------------------------------------
+// ---- byte for byte, or not at all ---------------------------------------------------------------------------------
 
 TEST_CASE("without a compressor every event comes back byte for byte", "[compression][figures]") {
   Cells cells;
@@ -274,7 +274,7 @@ TEST_CASE("batches of very many events that compress to little keep their LSNs",
   CHECK(wal.stats().events_written == frames * events_per_frame);
 }
 
-// ---- when a frame is stored compressed ------------------------------------------------------------------------------------
+// ---- when a frame is stored compressed ----------------------------------------------------------------------------
 
 TEST_CASE("a frame that compression does not shrink is stored as it is, bit 0 clear", "[compression]") {
   // Run-length makes two bytes of each run: a region of 6 + n bytes with r runs shrinks when 2r < 6 + n.
@@ -323,7 +323,7 @@ TEST_CASE("the frame limit holds for what is appended, not for what becomes of i
   CHECK(payloads(wal).size() == 1);  // what may be appended may be read
 }
 
-// ---- reading ------------------------------------------------------------------------------------------------------------
+// ---- reading ------------------------------------------------------------------------------------------------------
 
 TEST_CASE("a compressed log without its compressor says so, when an event is read and not before", "[compression]") {
   const MoodyLog log(Kind::shrinks);
@@ -458,7 +458,7 @@ TEST_CASE("many threads compress at once, and each event is its own", "[compress
   CHECK(next == std::vector<std::size_t>(4, rounds));
 }
 
-// ---- what other implementations compressed ---------------------------------------------------------------------------------
+// ---- what other implementations compressed ------------------------------------------------------------------------
 
 namespace {
 
@@ -474,7 +474,8 @@ void reads_golden(const std::string& name, C compressor) {
   for (const Event& event : expected) CHECK(must(it.next()) == event);
   CHECK(!must(it.next()));
   const auto middle = std::ptrdiff_t(expected.size() / 2);
-  CHECK(events(wal, expected[std::size_t(middle)].lsn) == std::vector<Event>(expected.begin() + middle, expected.end()));
+  CHECK(events(wal, expected[std::size_t(middle)].lsn) ==
+        std::vector<Event>(expected.begin() + middle, expected.end()));
   CHECK(any_compressed(disk.bytes()));
   CHECK(said(read_from(must(Wal<>::open(name).storage(disk).build()), 0)) == "compressor_required");
 }
@@ -536,7 +537,9 @@ TEST_CASE("rust-rle.wal is read through a run-length compressor, event for event
 }
 
 #if REWAL_TEST_ZLIB
-TEST_CASE("go-zlib.wal is read through zlib, event for event", "[compression][golden]") { reads_golden("go-zlib", Zlib{}); }
+TEST_CASE("go-zlib.wal is read through zlib, event for event", "[compression][golden]") {
+  reads_golden("go-zlib", Zlib{});
+}
 #endif
 
 TEST_CASE("the uncompressed, contiguous golden files are written again byte for byte",
@@ -570,7 +573,8 @@ TEST_CASE("the run-length golden file is written again, frame by frame and byte 
     INFO("frame " << i);
     ++row.count;
     Image plain;
-    must(RunLength{}.decompress(frame_in(golden, golden_frames[i]).subspan(24, golden_frames[i].size - 28), plain, 1 << 20));
+    must(RunLength{}.decompress(frame_in(golden, golden_frames[i]).subspan(24, golden_frames[i].size - 28), plain,
+                                1 << 20));
     if (plain.size() <= golden_frames[i].size - 28) {
       ++unshrunk;
       CHECK(our_frames[i].flags == 0);

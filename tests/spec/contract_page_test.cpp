@@ -77,7 +77,8 @@ static_assert(std::is_same_v<decltype(std::declval<const Wal&>().last_lsn()), Ls
 static_assert(std::is_same_v<decltype(std::declval<const Wal&>().durable_lsn()), Lsn>);
 static_assert(std::is_same_v<decltype(std::declval<const Wal&>().stats()), rewal::Stats>);
 static_assert(std::is_same_v<decltype(std::declval<const Wal&>().state()), rewal::State>);
-static_assert(std::is_same_v<std::remove_cvref_t<decltype(std::declval<const Wal&>().recovery())>, rewal::RecoveryReport>);
+static_assert(
+    std::is_same_v<std::remove_cvref_t<decltype(std::declval<const Wal&>().recovery())>, rewal::RecoveryReport>);
 static_assert(std::is_same_v<decltype(std::declval<Wal&>().iterator(1)), Result<Wal::Iterator>>);
 static_assert(std::is_same_v<decltype(std::declval<Wal&>().shutdown()), Result<void>>);
 static_assert(std::is_same_v<decltype(std::declval<Wal&>().shutdown(5s)), Result<void>>);
@@ -96,7 +97,7 @@ static_assert(std::ranges::input_range<Iterator>);
 static_assert(std::input_iterator<std::ranges::iterator_t<Iterator>>);
 static_assert(std::is_same_v<std::ranges::range_value_t<Iterator>, Result<rewal::BorrowedEvent>>);
 
-// ---- what may be passed ----------------------------------------------------------------------------------------------
+// ---- what may be passed -------------------------------------------------------------------------------------------
 
 template <class T>
 concept Payload = requires(Wal& wal, rewal::Batch& batch, T&& payload) {
@@ -130,7 +131,7 @@ static_assert(!Payload<std::nullptr_t> && !Payload<const std::nullptr_t&>);
 static_assert(!Payload<std::vector<int>&> && !Payload<std::deque<char>&> && !Payload<std::vector<bool>&>);
 static_assert(!Payload<std::wstring> && !Payload<const void*>);
 
-// ---- Result and Error --------------------------------------------------------------------------------------------------
+// ---- Result and Error ---------------------------------------------------------------------------------------------
 
 static_assert(std::is_convertible_v<int, Result<int>> && std::is_convertible_v<rewal::Error, Result<int>> &&
               std::is_convertible_v<rewal::Errc, Result<int>>);
@@ -146,7 +147,7 @@ static_assert(std::is_same_v<decltype(std::declval<rewal::Error>().system()), st
 static_assert(std::is_same_v<decltype(std::declval<rewal::Error>().message()), std::string>);
 static_assert(std::is_base_of_v<std::system_error, rewal::Exception>);
 
-// ---- policies of every kind -------------------------------------------------------------------------------------------
+// ---- policies of every kind ---------------------------------------------------------------------------------------
 
 struct MyStorage {
   std::shared_ptr<std::vector<std::byte>> bytes = std::make_shared<std::vector<std::byte>>();
@@ -235,7 +236,8 @@ template <rewal::Storage S, rewal::Compressor C, rewal::Indexer I, rewal::Hooks 
 Lsn last_of(const rewal::Wal<S, C, I, H>& wal) {
   return wal.last_lsn();
 }
-static_assert(rewal::Compressor<rewal::NoCompressor> && rewal::Indexer<rewal::NoIndexer> && rewal::Hooks<rewal::NoHooks>);
+static_assert(rewal::Compressor<rewal::NoCompressor> && rewal::Indexer<rewal::NoIndexer> &&
+              rewal::Hooks<rewal::NoHooks>);
 static_assert(std::is_same_v<decltype(last_of(std::declval<Wal&>())), Lsn>);
 static_assert(std::is_same_v<decltype(last_of(std::declval<Full&>())), Lsn>);
 static_assert(std::is_same_v<decltype(Wal::open("p").hooks(rewal::NoHooks{}).build()), Result<Wal>>);
@@ -334,10 +336,20 @@ TEST_CASE("every form of payload arrives byte for byte") {
   CHECK(wal.append(""));
   CHECK(wal.append({pointer, 5}));
   CHECK(wal.flush());
-  const std::vector<std::string> expected{"literal",          std::string("lit\0eral\0", 9), "pointer", "writable", "abc",
-                                          with_nul,           with_nul,                      std::string("v\0", 2),
-                                          std::string("v\0", 2), std::string("ar\0", 3),     std::string("x\0\0", 3),
-                                          "",                 "",                            "point"};
+  const std::vector<std::string> expected{"literal",
+                                          std::string("lit\0eral\0", 9),
+                                          "pointer",
+                                          "writable",
+                                          "abc",
+                                          with_nul,
+                                          with_nul,
+                                          std::string("v\0", 2),
+                                          std::string("v\0", 2),
+                                          std::string("ar\0", 3),
+                                          std::string("x\0\0", 3),
+                                          "",
+                                          "",
+                                          "point"};
   CHECK(everything(wal) == expected);
 }
 
@@ -365,17 +377,20 @@ TEST_CASE("a replay function may take a view, anything, or the owned event, and 
   for (const char* text : {"a", "b", "c"}) CHECK(wal.append(text));
   CHECK(wal.flush());
   CHECK(wal.replay(2, [](const rewal::BorrowedEvent&) {}) == 2u);
-  CHECK(wal.replay(1, [](const auto& e) { static_assert(std::is_same_v<decltype(e), const rewal::BorrowedEvent&>); }) == 3u);
+  CHECK(wal.replay(1, [](const auto& e) { static_assert(std::is_same_v<decltype(e), const rewal::BorrowedEvent&>); }) ==
+        3u);
   CHECK(wal.replay(1, [](auto&& e) { CHECK(e.lsn > 0); }) == 3u);
   CHECK(wal.replay(1, [](rewal::BorrowedEvent) {}) == 3u);
   CHECK(wal.replay(1, [](rewal::Event&&) {}) == 3u);
   CHECK(wal.replay(1, [](rewal::Event) {}) == 3u);
   CHECK(wal.replay(1, [](const rewal::BorrowedEvent& e) { return e.lsn < 2; }) == 2u);
   CHECK(wal.replay(4, [](const auto&) {}) == 0u);
-  const auto stopped = wal.replay(1, [](const rewal::BorrowedEvent&) -> Result<void> { return rewal::Errc::crc_mismatch; });
+  const auto stopped =
+      wal.replay(1, [](const rewal::BorrowedEvent&) -> Result<void> { return rewal::Errc::crc_mismatch; });
   REQUIRE_FALSE(stopped);
   CHECK(stopped.error() == rewal::Errc::crc_mismatch);
-  CHECK_THROWS_AS(wal.replay(1, [](const rewal::BorrowedEvent&) { throw std::length_error("mine"); }), std::length_error);
+  CHECK_THROWS_AS(wal.replay(1, [](const rewal::BorrowedEvent&) { throw std::length_error("mine"); }),
+                  std::length_error);
 }
 
 TEST_CASE("an iterator is pulled call by call, owned or borrowed, and closed") {
@@ -463,9 +478,10 @@ TEST_CASE("an Error carries its codes and prints one sentence") {
 TEST_CASE("every code has a sentence of its own") {
   using rewal::Errc;
   std::vector<std::string> sentences;
-  for (const Errc code : {Errc::closed, Errc::draining, Errc::not_running, Errc::corrupted, Errc::queue_full,
-                          Errc::file_locked, Errc::invalid_lsn, Errc::short_write, Errc::invalid_record,
-                          Errc::crc_mismatch, Errc::invalid_state, Errc::empty_batch, Errc::compressor_required, Errc::io}) {
+  for (const Errc code :
+       {Errc::closed, Errc::draining, Errc::not_running, Errc::corrupted, Errc::queue_full, Errc::file_locked,
+        Errc::invalid_lsn, Errc::short_write, Errc::invalid_record, Errc::crc_mismatch, Errc::invalid_state,
+        Errc::empty_batch, Errc::compressor_required, Errc::io}) {
     sentences.push_back(rewal::Error(code).message());
     CHECK(sentences.back().size() > 20);
   }
@@ -488,7 +504,12 @@ TEST_CASE("every option is taken, on a builder kept or passed on") {
 
 TEST_CASE("a log with every policy runs") {
   const MyStorage storage;
-  auto wal = Wal::open("only a name").compressor(MyBoundedCompressor{}).indexer(MyIndex{}).hooks(MyHooks{}).storage(storage).build();
+  auto wal = Wal::open("only a name")
+                 .compressor(MyBoundedCompressor{})
+                 .indexer(MyIndex{})
+                 .hooks(MyHooks{})
+                 .storage(storage)
+                 .build();
   REQUIRE(wal);
   CHECK(wal->append_durable("x") == 1u);
   CHECK(wal->shutdown());
@@ -510,7 +531,8 @@ TEST_CASE("the lesser names exist: stats, states and what opening found") {
   CHECK((report.gaps == 0 && report.inversions == 0));
   CHECK(report.reason.empty());
   CHECK(report.saved_copy.empty());
-  CHECK(std::vector{rewal::State::init, rewal::State::running, rewal::State::draining, rewal::State::closed}.size() == 4);
+  CHECK(std::vector{rewal::State::init, rewal::State::running, rewal::State::draining, rewal::State::closed}.size() ==
+        4);
 }
 
 TEST_CASE("a memory storage and a file storage are given by value") {

@@ -2,7 +2,7 @@
 //
 // Cutting: what is worth it is saved first, and a storage that fails on the way leaves a log that opens.
 
-#include <rewal/river/recovery.hpp>
+#include <rewal/recovery/recovery.hpp>
 
 #include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>

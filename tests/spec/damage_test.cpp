@@ -2,8 +2,8 @@
 //
 // Damage: what was acknowledged is never destroyed, what a crash explains always opens, what is cut is saved first.
 
-#include <rewal/river/damage_search.hpp>
-#include <rewal/river/recovery.hpp>
+#include <rewal/recovery/damage_search.hpp>
+#include <rewal/recovery/recovery.hpp>
 
 #include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>

@@ -59,7 +59,7 @@ void check_bit_1(const RecordingStorage& disk) {
 
 }  // namespace
 
-// ---- last_lsn and durable_lsn -----------------------------------------------------------------------------------------
+// ---- last_lsn and durable_lsn -------------------------------------------------------------------------------------
 
 TEST_CASE("last_lsn is what the storage has, not what was assigned") {
   const Disk disk;
@@ -90,7 +90,14 @@ TEST_CASE("durable_lsn rises when the fsync has finished, not before") {
 
 TEST_CASE("after open both are the highest LSN recovered") {
   const RecordingStorage disk;
-  { must(must(on(disk).build()).append_batch([] { Batch b; b.add("1"); b.add("2"); return b; }())); }
+  {
+    must(must(on(disk).build()).append_batch([] {
+      Batch b;
+      b.add("1");
+      b.add("2");
+      return b;
+    }()));
+  }
   disk.start_afresh();
   const auto wal = must(on(disk).build());
   CHECK(wal.last_lsn() == 2);
@@ -125,7 +132,7 @@ TEST_CASE("neither LSN runs ahead of the storage or goes back, in any mode") {
   CHECK(outcome(ahead) == 0);
 }
 
-// ---- modes ----------------------------------------------------------------------------------------------------------------
+// ---- modes --------------------------------------------------------------------------------------------------------
 
 TEST_CASE("in mode never no event is fsynced unasked, yet it reaches the storage") {
   const RecordingStorage disk;
@@ -227,7 +234,7 @@ TEST_CASE("append_durable means durable in every mode, whoever else appends") {
   CHECK(too_early == 0);
 }
 
-// ---- sharing ----------------------------------------------------------------------------------------------------------------
+// ---- sharing ------------------------------------------------------------------------------------------------------
 
 TEST_CASE("those who wait while an fsync runs share the next one") {
   const Disk disk;
@@ -325,7 +332,7 @@ TEST_CASE("no wake-up is lost among writers, flushers and waiters") {
   CHECK(wal.shutdown());
 }
 
-// ---- writes ---------------------------------------------------------------------------------------------------------------
+// ---- writes -------------------------------------------------------------------------------------------------------
 
 TEST_CASE("a flush of a small queue is one write, wherever in the ring it lies") {
   const Disk disk;
@@ -398,7 +405,7 @@ TEST_CASE("a log that holds events has no first write to guard") {
   CHECK(disk.sequence() == "write");
 }
 
-// ---- bit 1 -------------------------------------------------------------------------------------------------------------------
+// ---- bit 1 --------------------------------------------------------------------------------------------------------
 
 TEST_CASE("bit 1 stands on the first frame after each fsync, never at offset 0") {
   const RecordingStorage disk;
@@ -443,7 +450,7 @@ TEST_CASE("bit 1 stands where fsyncs ended and nowhere else, in every mode, unde
   check_bit_1(disk);
 }
 
-// ---- idleness -----------------------------------------------------------------------------------------------------------------
+// ---- idleness -----------------------------------------------------------------------------------------------------
 
 #if REWAL_POSIX
 namespace {
@@ -455,7 +462,9 @@ struct Usage {
   static Usage now() {
     rusage usage{};
     ::getrusage(RUSAGE_SELF, &usage);
-    const auto micros = [](timeval time) { return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec); };
+    const auto micros = [](timeval time) {
+      return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
+    };
     return {micros(usage.ru_utime) + micros(usage.ru_stime), usage.ru_nvcsw};
   }
 };
@@ -496,7 +505,7 @@ TEST_CASE("the one event in many that finds the writer falling asleep is written
   }
 }
 
-// ---- errors -------------------------------------------------------------------------------------------------------------------
+// ---- errors -------------------------------------------------------------------------------------------------------
 
 namespace {
 

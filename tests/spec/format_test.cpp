@@ -3,7 +3,7 @@
 // The file format as others see it: bytes written by hand, the files of the reference implementations, and a second
 // decoder that knows flag bit 0 alone.
 
-#include <rewal/codec/format.hpp>
+#include <rewal/format/format.hpp>
 
 #include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>
@@ -173,7 +173,7 @@ TEST_CASE("A golden file on disk is read through the mapping, and left as it is"
   auto opened = open(std::move(*storage));
   REQUIRE(opened.ok());
   CHECK(*read_all(opened.iterator(0)) == golden_events("rust-random"));
-  REQUIRE(opened.side->storage.close());
+  REQUIRE(opened.shared->storage.close());
   CHECK(file_bytes(path.string()) == image);
 }
 

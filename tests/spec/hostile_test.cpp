@@ -2,7 +2,7 @@
 //
 // Files made to hurt: they cost time in proportion to their size, and no memory that their size does not explain.
 
-#include <rewal/river/recovery.hpp>
+#include <rewal/recovery/recovery.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 

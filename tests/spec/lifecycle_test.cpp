@@ -247,7 +247,7 @@ TEST_CASE("an append that races shutdown is in the log exactly if it got an LSN"
   }
 }
 
-// ---- the lock --------------------------------------------------------------------------------------------------------
+// ---- the lock -----------------------------------------------------------------------------------------------------
 
 TEST_CASE("a file is free for the next log as soon as shutdown, close or the destructor returns", "[figures]") {
   Ends row;
@@ -291,7 +291,7 @@ TEST_CASE("a clean end leaves a file of exactly its frames") {
   CHECK(wal.stats().file_size == 10 * frame_bytes(5));
 }
 
-// ---- close -------------------------------------------------------------------------------------------------------------
+// ---- close --------------------------------------------------------------------------------------------------------
 
 TEST_CASE("close discards what is not yet written and finishes what is") {
   const Disk disk;
@@ -299,7 +299,8 @@ TEST_CASE("close discards what is not yet written and finishes what is") {
   must(wal.append("written"));
   must(wal.flush());
   Hold hold(disk.writes());
-  auto durable = in_background([&] { return wal.append_durable("being written"); });  // and, for one fsync, all there is
+  auto durable =
+      in_background([&] { return wal.append_durable("being written"); });  // and, for one fsync, all there is
   hold.await_caller();
   must(wal.append("discarded"));
   auto close = in_background([&] { return wal.close(); });
@@ -423,7 +424,7 @@ TEST_CASE("shutdown and close at once end the log once, whoever is first") {
   }
 }
 
-// ---- the destructor -----------------------------------------------------------------------------------------------------
+// ---- the destructor -----------------------------------------------------------------------------------------------
 
 TEST_CASE("the destructor drains, fsyncs and closes, and nothing happens after it", "[figures]") {
   Ends row;
@@ -477,7 +478,7 @@ TEST_CASE("the storage hears nothing after the log is gone, however it went", "[
   ++row.count;
 }
 
-// ---- errors ----------------------------------------------------------------------------------------------------------------
+// ---- errors -------------------------------------------------------------------------------------------------------
 
 TEST_CASE("shutdown after a failed write closes, unlocks and says that error each time, to everyone", "[figures]") {
   Callers row;
@@ -487,7 +488,8 @@ TEST_CASE("shutdown after a failed write closes, unlocks and says that error eac
   must(wal.append("event"));
   CHECK(errno_of(wal.flush()) == ENOSPC);
   std::atomic<int> right{0};
-  together(4, [&](std::size_t) { right += errno_of(wal.shutdown()) == ENOSPC && errno_of(wal.shutdown(0s)) == ENOSPC; });
+  together(4,
+           [&](std::size_t) { right += errno_of(wal.shutdown()) == ENOSPC && errno_of(wal.shutdown(0s)) == ENOSPC; });
   CHECK(right == 4);
   row.count += 4;
   CHECK(wal.state() == State::closed);

@@ -43,7 +43,7 @@ bool is_nonsense(B&& builder) {
 
 }  // namespace
 
-// ---- records -----------------------------------------------------------------------------------------------------------
+// ---- records ------------------------------------------------------------------------------------------------------
 
 TEST_CASE("meta of 65,535 bytes comes back, one more byte is refused and takes no LSN") {
   auto wal = must(in_memory().build());
@@ -127,7 +127,7 @@ TEST_CASE("an event larger than the default queue is written, read and recovered
   CHECK((payloads(again) == std::vector<std::string>{"before", large, "after"}));
 }
 
-// ---- frames -------------------------------------------------------------------------------------------------------------
+// ---- frames -------------------------------------------------------------------------------------------------------
 
 TEST_CASE("a frame of max_frame_bytes is accepted, one of a byte more is refused and takes no LSN") {
   auto wal = must(in_memory().max_frame_bytes(1000).build());
@@ -157,7 +157,7 @@ TEST_CASE("the smallest max_frame_bytes that holds an event is taken") {
   CHECK(said(wal.append("x")) == "invalid_record");
 }
 
-// ---- batches -------------------------------------------------------------------------------------------------------------
+// ---- batches ------------------------------------------------------------------------------------------------------
 
 TEST_CASE("an empty batch is empty_batch and takes no LSN") {
   auto wal = must(in_memory().build());
@@ -221,7 +221,7 @@ TEST_CASE("a batch of a hundred thousand records is one frame") {
   CHECK(lsns(wal, 99'999) == std::vector<Lsn>{99'999, 100'000});
 }
 
-// ---- LSNs ----------------------------------------------------------------------------------------------------------------
+// ---- LSNs ---------------------------------------------------------------------------------------------------------
 
 TEST_CASE("the last LSN is 2^64-2, and what would pass it is invalid_lsn and takes none") {
   constexpr Lsn last = std::numeric_limits<Lsn>::max() - 1;
@@ -275,7 +275,7 @@ TEST_CASE("start_lsn is the first LSN of an empty log and nothing to one that ho
   CHECK(wal.append("x") == 1001u);
 }
 
-// ---- options ---------------------------------------------------------------------------------------------------------------
+// ---- options ------------------------------------------------------------------------------------------------------
 
 TEST_CASE("nonsense is an error of build with its reason, never a correction") {
   CHECK(is_nonsense(in_memory().queue_capacity(0)));

@@ -26,7 +26,8 @@ constexpr std::size_t producers = 8;
 
 /// "thread:number", then padding of a length that depends on both.
 std::string event_of(std::size_t thread, std::size_t number) {
-  return std::to_string(thread) + ":" + std::to_string(number) + ":" + std::string((thread * 31 + number * 7) % 300, '.');
+  return std::to_string(thread) + ":" + std::to_string(number) + ":" +
+         std::string((thread * 31 + number * 7) % 300, '.');
 }
 
 std::pair<std::size_t, std::size_t> read_event(std::string_view text) {

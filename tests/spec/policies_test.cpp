@@ -36,7 +36,7 @@ namespace {
 
 using Buffer = std::vector<std::byte>;
 
-// ---- policies that pass a checkpoint in each of their members -------------------------------------------------------------
+// ---- policies that pass a checkpoint in each of their members -----------------------------------------------------
 
 /// What happens at the members of all four policies of one log; each member comes by with its name.
 class Checkpoint {
@@ -162,7 +162,11 @@ const std::vector<std::string> hook_places{"on_start",     "on_shutdown_start", 
 
 struct OddLog {
   auto builder() const {
-    return Wal<>::open("odd").storage(storage).compressor(OddCompressor{gate}).indexer(OddIndexer{gate}).hooks(OddHooks{gate});
+    return Wal<>::open("odd")
+        .storage(storage)
+        .compressor(OddCompressor{gate})
+        .indexer(OddIndexer{gate})
+        .hooks(OddHooks{gate});
   }
   OddWal open(SyncMode mode = SyncMode::never) const { return must(builder().sync_mode(mode).build()); }
 
@@ -180,7 +184,7 @@ Result<std::uint64_t> read_all_of(const OddWal& wal) {
   return wal.replay(0, [](const BorrowedEvent&) {});
 }
 
-// ---- calling back in -------------------------------------------------------------------------------------------------------
+// ---- calling back in ----------------------------------------------------------------------------------------------
 
 /// Makes every call on the log; what each of them said, and what the observers saw.
 struct Inquiry {
@@ -269,9 +273,9 @@ SyncMode mode_of(int which) {
 
 TEST_CASE("calling the log from inside any of its policies is refused, and the log lives on", "[policies]") {
   const SyncMode mode = mode_of(GENERATE(0, 1, 2));
-  for (const char* const place :
-       {"before_append", "after_append", "before_write", "after_write", "before_sync", "after_sync", "on_shutdown_start",
-        "on_shutdown_done", "index", "compress", "decompress", "write", "sync", "close", "read_at", "preallocate", "map"}) {
+  for (const char* const place : {"before_append", "after_append", "before_write", "after_write", "before_sync",
+                                  "after_sync", "on_shutdown_start", "on_shutdown_done", "index", "compress",
+                                  "decompress", "write", "sync", "close", "read_at", "preallocate", "map"}) {
     expect_refused_inside(place, mode, live);
   }
 }
@@ -352,7 +356,7 @@ TEST_CASE("another thread calls the log while a policy runs", "[policies]") {
   CHECK(heard == "ok");
 }
 
-// ---- two logs --------------------------------------------------------------------------------------------------------------
+// ---- two logs -----------------------------------------------------------------------------------------------------
 
 TEST_CASE("a hook of one log appends to another, whose hook is still refused by the first", "[policies]") {
   struct Relay {
@@ -414,7 +418,7 @@ TEST_CASE("a log opened, used and destroyed inside another log's hook", "[polici
   CHECK(lives == 1);
 }
 
-// ---- throwing --------------------------------------------------------------------------------------------------------------
+// ---- throwing -----------------------------------------------------------------------------------------------------
 
 TEST_CASE("hooks and indexers that throw change nothing, and are called again next time", "[policies]") {
   const SyncMode mode = mode_of(GENERATE(0, 1, 2));
@@ -468,7 +472,8 @@ TEST_CASE("on_corruption and on_drop may throw", "[policies]") {
   must(wal.shutdown());
 }
 
-TEST_CASE("a storage that throws while the log runs is an io error, the first one final, and nothing hangs", "[policies]") {
+TEST_CASE("a storage that throws while the log runs is an io error, the first one final, and nothing hangs",
+          "[policies]") {
   const SyncMode mode = mode_of(GENERATE(0, 1, 2));
   for (const char* const place : {"write", "sync"}) {
     INFO(place);
@@ -480,8 +485,9 @@ TEST_CASE("a storage that throws while the log runs is an io error, the first on
     CHECK(said(first) == "io");
     CHECK(first.error().message().find("threw") != std::string::npos);
     log.gate->open();
-    for (const std::string& later : {said(wal.append("x")), said(wal.append_batch(batch_of(2))), said(wal.append_durable("x")),
-                                     said(wal.flush()), said(wal.sync()), said(wal.wait_durable(2))}) {
+    for (const std::string& later :
+         {said(wal.append("x")), said(wal.append_batch(batch_of(2))), said(wal.append_durable("x")), said(wal.flush()),
+          said(wal.sync()), said(wal.wait_durable(2))}) {
       CHECK(later == "io");
     }
     CHECK(said(wal.wait_durable(1)) == "ok");
@@ -571,7 +577,7 @@ TEST_CASE("a compressor that throws or fails loses that append alone, in every f
   CHECK(wal.last_lsn() == 3);
 }
 
-// ---- the indexer -----------------------------------------------------------------------------------------------------------
+// ---- the indexer --------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -601,9 +607,15 @@ static_assert(Indexer<Librarian> && Indexer<rewal::NoIndexer>);
 
 struct WrongIndexers {
   struct NoMember {};
-  struct Fewer { void on_append(Lsn); };
-  struct Returns { bool on_append(Lsn, std::optional<Bytes>, std::uint64_t); };
-  struct TextMeta { void on_append(Lsn, std::string, std::uint64_t); };
+  struct Fewer {
+    void on_append(Lsn);
+  };
+  struct Returns {
+    bool on_append(Lsn, std::optional<Bytes>, std::uint64_t);
+  };
+  struct TextMeta {
+    void on_append(Lsn, std::string, std::uint64_t);
+  };
 };
 static_assert(!Indexer<WrongIndexers::NoMember> && !Indexer<WrongIndexers::Fewer> && !Indexer<WrongIndexers::Returns> &&
               !Indexer<WrongIndexers::TextMeta>);
@@ -613,7 +625,8 @@ template <class W>
 std::vector<Entry> as_read(const W& wal) {
   std::vector<Entry> all;
   must(wal.replay(0, [&](const BorrowedEvent& event) {
-    all.push_back({event.lsn, event.meta ? std::optional(std::string(as_text(*event.meta))) : std::nullopt, event.offset});
+    all.push_back(
+        {event.lsn, event.meta ? std::optional(std::string(as_text(*event.meta))) : std::nullopt, event.offset});
   }));
   return all;
 }
@@ -632,7 +645,8 @@ void append_some_of_everything(W& wal) {
 
 }  // namespace
 
-TEST_CASE("the indexer hears of each event once, in order, with its meta and its frame's place", "[policies][indexer]") {
+TEST_CASE("the indexer hears of each event once, in order, with its meta and its frame's place",
+          "[policies][indexer]") {
   const auto shelf = std::make_shared<Shelf>();
   auto wal = must(Wal<>::open("log").storage(MemoryStorage{}).indexer(Librarian{shelf}).build());
   append_some_of_everything(wal);
@@ -648,7 +662,8 @@ TEST_CASE("the indexer hears of each event once, in order, with its meta and its
 
 TEST_CASE("the indexer gets the metas of compressed frames too", "[policies][indexer]") {
   const auto shelf = std::make_shared<Shelf>();
-  auto wal = must(Wal<>::open("log").storage(MemoryStorage{}).compressor(RunLength{}).indexer(Librarian{shelf}).build());
+  auto wal =
+      must(Wal<>::open("log").storage(MemoryStorage{}).compressor(RunLength{}).indexer(Librarian{shelf}).build());
   append_some_of_everything(wal);
   must(wal.flush());
   CHECK(wal.stats().compressed_bytes > 0);
@@ -726,7 +741,8 @@ TEST_CASE("an indexer that throws at some events is told of all the others", "[p
   CHECK(*heard == std::vector<Lsn>{1, 2, 3, 4, 5, 6});
 }
 
-TEST_CASE("where a compressor cannot read back what it wrote, the indexer hears of the events without meta", "[policies][indexer]") {
+TEST_CASE("where a compressor cannot read back what it wrote, the indexer hears of the events without meta",
+          "[policies][indexer]") {
   struct OneWay {
     Result<void> compress(Bytes, Buffer& target) {
       target.push_back(std::byte{1});
@@ -743,7 +759,7 @@ TEST_CASE("where a compressor cannot read back what it wrote, the indexer hears 
   CHECK(shelf->entries == std::vector<Entry>{{1, std::nullopt, 0}, {2, std::nullopt, 29}, {3, std::nullopt, 29}});
 }
 
-// ---- the smallest policies, and how they are owned -----------------------------------------------------------------------------
+// ---- the smallest policies, and how they are owned ----------------------------------------------------------------
 
 namespace {
 
@@ -822,7 +838,9 @@ TEST_CASE("all four policies may be move-only, and go with the log when it moves
   struct OwningCompressor {
     std::unique_ptr<RunLength> own = std::make_unique<RunLength>();
     Result<void> compress(Bytes source, Buffer& target) { return own->compress(source, target); }
-    Result<void> decompress(Bytes source, Buffer& target, std::size_t most) { return own->decompress(source, target, most); }
+    Result<void> decompress(Bytes source, Buffer& target, std::size_t most) {
+      return own->decompress(source, target, most);
+    }
   };
   const auto writes = std::make_shared<std::atomic<int>>(0);
   const auto indexed = std::make_shared<std::atomic<int>>(0);

@@ -90,7 +90,8 @@ TEMPLATE_TEST_CASE("iterators and replays beside appends see whole events, up to
   };
   auto whole = in_background([&] { return keep_reading(0); });
   auto tail = in_background([&] { return keep_reading(1); });
-  for (std::size_t i = 1; i <= events; ++i) must(i % 100 == 99 ? wal.append_durable(event_of(i)) : wal.append(event_of(i)));
+  for (std::size_t i = 1; i <= events; ++i)
+    must(i % 100 == 99 ? wal.append_durable(event_of(i)) : wal.append(event_of(i)));
   must(wal.flush());
   stop = true;
   CHECK(outcome(whole) == "sound");
@@ -98,7 +99,8 @@ TEMPLATE_TEST_CASE("iterators and replays beside appends see whole events, up to
   CHECK(read(wal, 1) == "sound");
 }
 
-TEMPLATE_TEST_CASE("an iterator shows the snapshot of its beginning, however far the log has gone on", "", OnFile, InMemory) {
+TEMPLATE_TEST_CASE("an iterator shows the snapshot of its beginning, however far the log has gone on", "", OnFile,
+                   InMemory) {
   TestType home;
   auto wal = home.open();
   for (std::size_t i = 1; i <= 10; ++i) must(wal.append(event_of(i)));

@@ -2,7 +2,7 @@
 //
 // What opening a log does with what it finds: section 6 of the contract, rule by rule.
 
-#include <rewal/river/recovery.hpp>
+#include <rewal/recovery/recovery.hpp>
 
 #include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>

@@ -2,7 +2,7 @@
 //
 // Files that are not ours to cut are refused untouched, under every policy and wherever it shows.
 
-#include <rewal/river/recovery.hpp>
+#include <rewal/recovery/recovery.hpp>
 
 #include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>

@@ -124,7 +124,8 @@ struct Row {
 };
 
 const std::vector<Row> table{
-    // state           appends        flush          sync           wait: 0  <=durable      written        reading        shutdown       (0)            close
+    // state           appends        flush          sync           wait: 0  <=durable      written        reading
+    // shutdown       (0)            close
     {"init", "not_running", "not_running", "not_running", "ok", "not_running", "not_running", "not_running",
      "not_running", "not_running", "not_running"},
     {"running", "ok", "ok", "ok", "ok", "ok", "ok", "ok", "ok", "", "ok"},
@@ -133,10 +134,14 @@ const std::vector<Row> table{
     {"closed", "closed", "closed", "closed", "ok", "ok", "ok", "closed", "closed", "closed", "ok"},
     {"write_failed", "edquot", "edquot", "edquot", "ok", "ok", "edquot", "ok", "edquot", "", "ok"},
     {"sync_failed", "edquot", "edquot", "edquot", "ok", "ok", "edquot", "ok", "edquot", "", "ok"},
-    {"write_failed, shut_down_after", "edquot", "edquot", "edquot", "ok", "ok", "edquot", "closed", "edquot", "edquot", "ok"},
-    {"write_failed, closed_after", "edquot", "edquot", "edquot", "ok", "ok", "edquot", "closed", "edquot", "edquot", "ok"},
-    {"sync_failed, shut_down_after", "edquot", "edquot", "edquot", "ok", "ok", "edquot", "closed", "edquot", "edquot", "ok"},
-    {"sync_failed, closed_after", "edquot", "edquot", "edquot", "ok", "ok", "edquot", "closed", "edquot", "edquot", "ok"},
+    {"write_failed, shut_down_after", "edquot", "edquot", "edquot", "ok", "ok", "edquot", "closed", "edquot", "edquot",
+     "ok"},
+    {"write_failed, closed_after", "edquot", "edquot", "edquot", "ok", "ok", "edquot", "closed", "edquot", "edquot",
+     "ok"},
+    {"sync_failed, shut_down_after", "edquot", "edquot", "edquot", "ok", "ok", "edquot", "closed", "edquot", "edquot",
+     "ok"},
+    {"sync_failed, closed_after", "edquot", "edquot", "edquot", "ok", "ok", "edquot", "closed", "edquot", "edquot",
+     "ok"},
 };
 
 void check(const Row& row, const std::string& call, const std::string& expected) {
@@ -149,8 +154,8 @@ void check(const Row& row, const std::string& call, const std::string& expected)
 
 TEST_CASE("every call says in every state what the table says") {
   for (const Row& row : table) {
-    for (const char* append : {"append", "append_with_meta", "append_batch", "append_durable", "append_durable_with_meta",
-                               "append_batch_durable"}) {
+    for (const char* append : {"append", "append_with_meta", "append_batch", "append_durable",
+                               "append_durable_with_meta", "append_batch_durable"}) {
       check(row, append, row.appends);
     }
     check(row, "flush", row.flush);

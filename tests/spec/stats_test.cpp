@@ -167,7 +167,8 @@ TEST_CASE("no snapshot under load contradicts itself or goes back") {
     return wrong;
   });
   together(3, [&](std::size_t thread) {
-    for (std::size_t i = 0; i < volume(1000); ++i) must(thread == 0 ? wal.append_durable("event") : wal.append("event"));
+    for (std::size_t i = 0; i < volume(1000); ++i)
+      must(thread == 0 ? wal.append_durable("event") : wal.append("event"));
   });
   stop = true;
   CHECK(outcome(watcher) == 0);

@@ -10,8 +10,8 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <cstddef>
 #include <cstdint>
-#include <rewal/wal.hpp>
 #include <memory>
+#include <rewal/wal.hpp>
 #include <set>
 #include <string>
 #include <support/blocking_storage.hpp>
@@ -98,7 +98,8 @@ TEST_CASE("what fits into one write is one write, wherever it ends") {
 
 TEST_CASE("no fsync covers part of a frame, and the first frame after each is marked") {
   const Disk disk;
-  auto wal = open_on(disk, 4096, GENERATE(SyncMode::never, SyncMode::batch, SyncMode::interval(std::chrono::milliseconds(1))));
+  auto wal =
+      open_on(disk, 4096, GENERATE(SyncMode::never, SyncMode::batch, SyncMode::interval(std::chrono::milliseconds(1))));
   const std::string payload(GENERATE(std::size_t{90}, std::size_t{1500}, std::size_t{3500}, std::size_t{9000}), 'p');
   together(3, [&](std::size_t thread) {
     for (std::size_t i = 0; i < volume(300); ++i) {

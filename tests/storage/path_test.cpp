@@ -46,7 +46,8 @@ TEST_CASE("a path is taken in every form a person would write") {
 TEST_CASE("an empty path, a null pointer and an embedded NUL are refused with the reason") {
   const char* nothing = nullptr;
   const char8_t* nothing_either = nullptr;
-  for (const PathArg& path : {PathArg(""), PathArg(nothing), PathArg(nothing_either), PathArg(std::string("a\0b", 3)), PathArg(std::string())}) {
+  for (const PathArg& path : {PathArg(""), PathArg(nothing), PathArg(nothing_either), PathArg(std::string("a\0b", 3)),
+                              PathArg(std::string())}) {
     const auto checked = path.check();
     REQUIRE_FALSE(checked);
     CHECK(checked.error() == rewal::Errc::io);

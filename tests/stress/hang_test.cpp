@@ -39,13 +39,27 @@ using rewal_torture::Row;
 
 /// Where a policy is called.
 enum class Where : std::size_t {
-  before_append, after_append, before_write, after_write, before_sync, after_sync, on_shutdown_start, on_shutdown_done,
-  on_drop, index, compress, decompress, write, sync, close, read_at
+  before_append,
+  after_append,
+  before_write,
+  after_write,
+  before_sync,
+  after_sync,
+  on_shutdown_start,
+  on_shutdown_done,
+  on_drop,
+  index,
+  compress,
+  decompress,
+  write,
+  sync,
+  close,
+  read_at
 };
 constexpr std::array<const char*, 16> where_names{
-    "before_append", "after_append", "before_write", "after_write", "before_sync", "after_sync", "on_shutdown_start",
-    "on_shutdown_done", "on_drop", "indexer", "compress", "decompress", "storage.write", "storage.sync", "storage.close",
-    "storage.read_at"};
+    "before_append",     "after_append",     "before_write",  "after_write",    "before_sync", "after_sync",
+    "on_shutdown_start", "on_shutdown_done", "on_drop",       "indexer",        "compress",    "decompress",
+    "storage.write",     "storage.sync",     "storage.close", "storage.read_at"};
 
 enum class What : std::size_t { throws, calls_back, blocks };
 constexpr std::array<const char*, 3> what_names{"throws", "calls back in", "blocks"};
@@ -212,7 +226,10 @@ class Stage {
 
  private:
   void open() {
-    auto builder = Wal<>::open("log").sync_mode(cell_.mode).storage(TroubledStorage{t_}).indexer(TroubledIndexer{t_})
+    auto builder = Wal<>::open("log")
+                       .sync_mode(cell_.mode)
+                       .storage(TroubledStorage{t_})
+                       .indexer(TroubledIndexer{t_})
                        .hooks(TroubledHooks{t_});
     if (cell_.where == Where::on_drop) builder.backpressure(Backpressure::drop).queue_capacity(1);
     if constexpr (std::is_same_v<W, TroubledWal>) {
@@ -384,8 +401,13 @@ TEST_CASE("a full queue holds nobody up at the end") {
     auto t = std::make_shared<Trouble>();
     t->where = Where::write;
     t->what = What::blocks;
-    std::optional<PlainWal> wal(must(Wal<>::open("log").queue_bytes(4096).queue_capacity(8).storage(TroubledStorage{t})
-                                         .indexer(TroubledIndexer{t}).hooks(TroubledHooks{t}).build()));
+    std::optional<PlainWal> wal(must(Wal<>::open("log")
+                                         .queue_bytes(4096)
+                                         .queue_capacity(8)
+                                         .storage(TroubledStorage{t})
+                                         .indexer(TroubledIndexer{t})
+                                         .hooks(TroubledHooks{t})
+                                         .build()));
     t->door.shut();
     t->armed = true;
     std::atomic<int> accepted{0};

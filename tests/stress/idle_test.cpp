@@ -102,9 +102,10 @@ void stays_idle(const Watched<W>& log, Row& row) {
   CHECK(moves == 0);
 }
 
-const std::vector<std::pair<std::string, SyncMode>> modes{
-    {"never", SyncMode::never}, {"batch", SyncMode::batch}, {"interval(2ms)", SyncMode::interval(2ms)},
-    {"interval(20ms)", SyncMode::interval(20ms)}};
+const std::vector<std::pair<std::string, SyncMode>> modes{{"never", SyncMode::never},
+                                                          {"batch", SyncMode::batch},
+                                                          {"interval(2ms)", SyncMode::interval(2ms)},
+                                                          {"interval(20ms)", SyncMode::interval(20ms)}};
 
 }  // namespace
 
@@ -142,7 +143,8 @@ TEST_CASE("a log that failed is never woken") {
       if (op == Op::sync && mode.kind() == SyncMode::Kind::never) continue;
       INFO(name << ", failed " << op);
       RecordingStorage disk;
-      const Watched<Wal<RecordingStorage>> log([&] { return Wal<>::open("log").storage(disk).sync_mode(mode).build(); });
+      const Watched<Wal<RecordingStorage>> log(
+          [&] { return Wal<>::open("log").storage(disk).sync_mode(mode).build(); });
       disk.fail(op, 1, EIO, Fault::for_ever);
       must(log.wal->append("event"));
       CHECK(eventually([&] { return !log.wal->append("event"); }));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// G18: with interval(d) the fsync for an event starts within d of its append, or when the one then running ends, also on
-// an idle tail. First by a clock that the test controls, exactly; then by the real one, where the machine's own
+// G18: with interval(d) the fsync for an event starts within d of its append, or when the one then running ends, also
+// on an idle tail. First by a clock that the test controls, exactly; then by the real one, where the machine's own
 // lateness is measured beside.
 
 #include <algorithm>
@@ -11,11 +11,11 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <rewal/log/appending.hpp>
-#include <rewal/log/background.hpp>
-#include <rewal/log/core.hpp>
-#include <rewal/log/lifecycle.hpp>
-#include <rewal/log/waiting.hpp>
+#include <rewal/append/appending.hpp>
+#include <rewal/commit/core.hpp>
+#include <rewal/commit/group_commit.hpp>
+#include <rewal/commit/lifecycle.hpp>
+#include <rewal/commit/writer_thread.hpp>
 #include <rewal/wal.hpp>
 #include <span>
 #include <sstream>
@@ -24,8 +24,8 @@
 #include <support/harness.hpp>
 #include <support/temp_dir.hpp>
 #include <thread>
-#include <tuple>
 #include <torture/report.hpp>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -79,8 +79,8 @@ struct ClockDisk {
 
 // Other threads' appends happen on this one while it is inside the storage: they are no calls back.
 template <>
-inline constexpr bool rewal::detail::may_call_back<rewal_test::ClockDisk, rewal::NoCompressor, rewal::NoIndexer,
-                                                   rewal::NoHooks> = false;
+inline constexpr bool
+    rewal::detail::may_call_back<rewal_test::ClockDisk, rewal::NoCompressor, rewal::NoIndexer, rewal::NoHooks> = false;
 
 namespace {
 
@@ -123,7 +123,9 @@ std::vector<Scene> scenes() {
   flushed.flushes.push_back(40.001);
   all.push_back(flushed);
   Random random(rewal_torture::seed());
-  const auto random_time = [&](std::uint64_t most) { return 1 + static_cast<double>(random.below(most * 1000)) / 1000; };
+  const auto random_time = [&](std::uint64_t most) {
+    return 1 + static_cast<double>(random.below(most * 1000)) / 1000;
+  };
   for (int i = 0; i < 20; ++i) {
     Scene scene{"random " + std::to_string(i), {}};
     const auto length = 2 + random.below(60);
@@ -145,8 +147,8 @@ class Play {
     disk_.state->sync_cost = sync_cost;
     disk_.state->write_cost = write_cost;
     options.sync_mode = SyncMode::interval(interval);
-    core_ = std::make_unique<Core>(std::make_shared<Core::Side>(disk_, NoCompressor{}, options.max_frame_bytes), NoIndexer{},
-                                   NoHooks{}, options, RecoveryReport{}, 0, 0);
+    core_ = std::make_unique<Core>(std::make_shared<Core::Shared>(disk_, NoCompressor{}, options.max_frame_bytes),
+                                   NoIndexer{}, NoHooks{}, options, RecoveryReport{}, 0, 0);
   }
 
   /// A log that is beyond its first sector, which a new one has to fsync before it goes on.
@@ -154,7 +156,7 @@ class Play {
     const auto costs = std::pair(std::exchange(disk_.state->sync_cost, nanoseconds(0)),
                                  std::exchange(disk_.state->write_cost, nanoseconds(0)));
     for (int i = 0; i < 60; ++i) append();
-    must(rewal::detail::Waiting<Core>(*core_).wait_durable(last_));
+    must(rewal::detail::GroupCommit<Core>(*core_).wait_durable(last_));
     std::tie(disk_.state->sync_cost, disk_.state->write_cost) = costs;
     disk_.state->operations.clear();
     appended_.clear();
@@ -176,17 +178,16 @@ class Play {
       }
     };
     plan(scene.appends, [this] { append(); });
-    plan(scene.flushes, [this] { wait([this] { return rewal::detail::Waiting<Core>(*core_).flush(); }); });
-    plan(scene.durable_waits, [this] {
-      wait([this] { return rewal::detail::Waiting<Core>(*core_).wait_durable(last_); });
-    });
+    plan(scene.flushes, [this] { wait([this] { return rewal::detail::GroupCommit<Core>(*core_).flush(); }); });
+    plan(scene.durable_waits,
+         [this] { wait([this] { return rewal::detail::GroupCommit<Core>(*core_).wait_durable(last_); }); });
     // Long after the last event the writer must have done all of it unasked. Then the log ends, which fsyncs too.
     world_.at(begin + span(last + 50) + 50 * disk_.state->sync_cost, [this] {
       judged_ = disk_.state->operations;
       sleeps_ = world_.sleeps();
       static_cast<void>(rewal::detail::Lifecycle<Core>(*core_).shutdown(nanoseconds(0)));
     });
-    rewal::detail::Background<Core>(*core_).run();
+    rewal::detail::WriterThread<Core>(*core_).run();
   }
 
   /// How late the fsync of the event began, beyond its interval and the fsync that ran when that was over; 0 or less is
@@ -215,8 +216,8 @@ class Play {
     }
     return writes;
   }
-  /// Whether it was written by when its fsync should have begun, no other was going on, and what the last one had held up
-  /// was written as well.
+  /// Whether it was written by when its fsync should have begun, no other was going on, and what the last one had held
+  /// up was written as well.
   [[nodiscard]] bool was_ready(std::size_t event) const {
     const Time due = appended_[event].returned + interval_;
     std::uint64_t written = 0;
@@ -266,10 +267,10 @@ class Play {
     while (core_->ring.bytes_in_flight() + payload_.size() + 100 < core_->ring.capacity_bytes()) append();
     if (world_.now() < end) world_.at(world_.now() + step, [this, end, step] { fill_until(end, step); });
   }
-  /// A waiter that finds the pen taken would wait for the writer, which is held up here: it comes again later.
+  /// A waiter that finds the write lock held would wait for the writer, which is held up here: it comes again later.
   template <class F>
   void wait(F f) {
-    if (core_->pen.is_taken()) {
+    if (core_->write_lock.is_held()) {
       world_.at(world_.now() + interval_ / 7, [this, f] { wait(f); });
     } else {
       must(f());
@@ -288,8 +289,8 @@ class Play {
   std::uint64_t sleeps_ = 0;
 };
 
-/// An event that waited for a long fsync may wait for the writer's next look too.
-[[nodiscard]] nanoseconds one_look(nanoseconds interval) { return (std::min<nanoseconds>)(400us, interval / 8) + 40us; }
+/// An event that waited for a long fsync may wait for the writer's next poll too.
+[[nodiscard]] nanoseconds one_poll(nanoseconds interval) { return (std::min<nanoseconds>)(400us, interval / 8) + 40us; }
 
 void every_scene(bool is_new, Row& row, std::string& first) {
   std::uint64_t syncs = 0;
@@ -309,11 +310,11 @@ void every_scene(bool is_new, Row& row, std::string& first) {
             const nanoseconds late = play.lateness(event);
             worst = (std::max)(worst, late);
             ++row.count;
-            if (late <= one_look(interval)) continue;
+            if (late <= one_poll(interval)) continue;
             if (row.violations++ == 0) {
               std::ostringstream text;
-              text << scene.name << ", interval " << interval.count() << " ns, fsync " << sync_cost.count() << " ns, write "
-                   << write_cost.count() << " ns: event " << event + 1 << " is "
+              text << scene.name << ", interval " << interval.count() << " ns, fsync " << sync_cost.count()
+                   << " ns, write " << write_cost.count() << " ns: event " << event + 1 << " is "
                    << (late == nanoseconds::max() ? "never fsynced" : std::to_string(late.count()) + " ns late");
               first = text.str();
             }
@@ -351,12 +352,12 @@ TEST_CASE("by a clock that the test controls, a backlog that takes many interval
       const auto syncs = play.sync_begins();
       REQUIRE(syncs.size() > 3);
       // One write that was begun in time, and the rest of the frame that it ended in; and no more than an fsync beyond.
-      const nanoseconds late = 2 * write_cost + sync_cost + one_look(interval);
+      const nanoseconds late = 2 * write_cost + sync_cost + one_poll(interval);
       auto since = play.first_append();
       for (const Time begin : syncs) {
         ++row.count;
         row.violations += begin > since + interval + late;  // however much there still is to write
-        if (begin != syncs.back()) row.violations += begin < since + interval - one_look(interval);  // and no more
+        if (begin != syncs.back()) row.violations += begin < since + interval - one_poll(interval);  // and no more
         since = begin;
       }
       CHECK(play.lateness(play.events() - 1) < nanoseconds::max());
@@ -390,7 +391,7 @@ TEST_CASE("by a clock that the test controls, the fsyncs of a producer that neve
           play.run_without_gap(6, part(write_cost) / 3);
           for (std::size_t event = 0; event < play.events(); ++event) {
             ++row.count;
-            row.violations += play.lateness(event) > one_look(interval);
+            row.violations += play.lateness(event) > one_poll(interval);
             // What was ready waits for the write that is going on, and for the rest of the frame that it ended in.
             if (!play.was_ready(event)) continue;
             ++ready;
@@ -456,13 +457,14 @@ struct Timed {
 /// How late this machine wakes a thread that sleeps.
 class Control {
  public:
-  explicit Control(nanoseconds nap) : thread_([this, nap] {
-    while (!over_) {
-      const auto due = Steady::now() + nap;
-      std::this_thread::sleep_until(due);
-      worst_ = (std::max)(worst_.load(), nanoseconds(Steady::now() - due).count());
-    }
-  }) {}
+  explicit Control(nanoseconds nap)
+      : thread_([this, nap] {
+          while (!over_) {
+            const auto due = Steady::now() + nap;
+            std::this_thread::sleep_until(due);
+            worst_ = (std::max)(worst_.load(), nanoseconds(Steady::now() - due).count());
+          }
+        }) {}
   Control(const Control&) = delete;
   Control& operator=(const Control&) = delete;
   ~Control() {
@@ -512,7 +514,8 @@ void real_lag(Timed<S> disk, nanoseconds interval, std::chrono::milliseconds len
   }
   for (const auto& sync : syncs) longest_sync = (std::max)(longest_sync, nanoseconds(sync.end - sync.begin));
   for (const auto& event : appended) {
-    const auto sync = std::find_if(syncs.begin(), syncs.end(), [&](const auto& one) { return one.covers >= event.end; });
+    const auto sync =
+        std::find_if(syncs.begin(), syncs.end(), [&](const auto& one) { return one.covers >= event.end; });
     if (sync != syncs.end()) lags.push_back(sync->begin - event.returned);
   }
   REQUIRE(lags.size() == appended.size());

@@ -83,7 +83,8 @@ void fill(Lsn lsn, std::vector<std::byte>& payload) {
 [[nodiscard]] bool is_right(const BorrowedEvent& event, std::vector<std::byte>& expected) {
   fill(event.lsn, expected);
   const std::string meta = meta_of(event.lsn);
-  return event.payload.size() == expected.size() && std::equal(expected.begin(), expected.end(), event.payload.begin()) &&
+  return event.payload.size() == expected.size() &&
+         std::equal(expected.begin(), expected.end(), event.payload.begin()) &&
          (event.meta ? rewal::as_text(*event.meta) : std::string_view()) == meta;
 }
 
@@ -240,7 +241,7 @@ void say(int pipe, Lsn lsn) {
 
 /// What a child said and how it ended.
 struct Testament {
-  Lsn found = 0;         // at open
+  Lsn found = 0;  // at open
   bool opened = false;
   Lsn acknowledged = 0;
   int status = 0;
@@ -255,7 +256,7 @@ Testament run(const Life& life, std::optional<std::chrono::microseconds> after, 
   if (child < 0) throw std::runtime_error("no child");
   if (child == 0) {
     ::close(ends[0]);
-    ::alarm(120);  // a hang is noticed by its signal
+    ::alarm(120);                  // a hang is noticed by its signal
     ::_exit(live(life, ends[1]));  // nothing of the parent's is to be destroyed
   }
   ::close(ends[1]);
@@ -319,8 +320,8 @@ std::string judge(const std::string& path, Lsn acknowledged, Lsn& last) {
   return wrong.str();
 }
 
-/// Bytes that a machine's crash could leave behind the end, so that opening has something to cut: garbage, and behind it
-/// a whole frame, which must be saved first.
+/// Bytes that a machine's crash could leave behind the end, so that opening has something to cut: garbage, and behind
+/// it a whole frame, which must be saved first.
 void damage(const std::string& path, std::uint64_t how) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "ab"), &std::fclose);
   if (file == nullptr) return;
@@ -340,7 +341,7 @@ struct Tally {
   std::uint64_t in_open = 0;     // before the log was open
   std::uint64_t at_a_point = 0;  // with a call named at which to die
   std::uint64_t violations = 0;
-  char first[400] = {};          // what was wrong first
+  char first[400] = {};  // what was wrong first
 
   void add(const Tally& other) {
     if (violations == 0) std::memcpy(first, other.first, sizeof first);
@@ -374,7 +375,8 @@ class Graveyard {
     if (labelled) {
       life.death.kind = static_cast<Death::Kind>(random_.below(Death::kinds));
       life.death.when = static_cast<Death::When>(random_.below(3));
-      const bool rare = life.death.kind != Death::write && life.death.kind != Death::any && life.death.kind != Death::sync;
+      const bool rare =
+          life.death.kind != Death::write && life.death.kind != Death::any && life.death.kind != Death::sync;
       life.death.k = 1 + random_.below(rare ? 3 : random_.below(2) == 0 ? 12 : 200);
     }
     if (!labelled || random_.below(4) != 0) {
@@ -387,8 +389,9 @@ class Graveyard {
     acknowledged_ = (std::max)(acknowledged_, testament.acknowledged);
     std::string wrong;
     if (!testament.was_killed() && !(WIFEXITED(testament.status) && WEXITSTATUS(testament.status) == 0)) {
-      wrong = WIFEXITED(testament.status) ? "the child gave up with " + std::to_string(WEXITSTATUS(testament.status)) + "; "
-                                          : "the child died of signal " + std::to_string(WTERMSIG(testament.status)) + "; ";
+      wrong = WIFEXITED(testament.status)
+                  ? "the child gave up with " + std::to_string(WEXITSTATUS(testament.status)) + "; "
+                  : "the child died of signal " + std::to_string(WTERMSIG(testament.status)) + "; ";
     }
     if (testament.opened && testament.found < found_) wrong += "the child found less than was there before; ";
     const bool killed = testament.was_killed();
@@ -407,8 +410,8 @@ class Graveyard {
     }
     if (!wrong.empty() && tally.violations++ == 0) {
       std::ostringstream text;
-      text << "life of seed " << life.seed << ", killed at call " << life.death.k << " of kind " << life.death.kind << ": "
-           << wrong;
+      text << "life of seed " << life.seed << ", killed at call " << life.death.k << " of kind " << life.death.kind
+           << ": " << wrong;
       std::snprintf(tally.first, sizeof tally.first, "%s", text.str().c_str());
     }
   }
@@ -447,7 +450,8 @@ Tally side_by_side(std::uint64_t count, std::uint64_t from_seed, const Budget& b
   Tally all;
   for (const auto& [digger, end] : diggers) {
     Tally one;
-    const bool told = ::read(end, &one, sizeof one) == static_cast<::ssize_t>(sizeof one);  // smaller than a pipe's buffer
+    const bool told =
+        ::read(end, &one, sizeof one) == static_cast<::ssize_t>(sizeof one);  // smaller than a pipe's buffer
     ::close(end);
     int status = 0;
     while (::waitpid(digger, &status, 0) < 0) {
@@ -492,9 +496,8 @@ TEST_CASE("killed at each call in turn while a damaged log is opened, the next o
         if (in_open && last != writer.acknowledged) wrong += "other events than before; ";
         if (how % 2 == 1) {
           const auto names = dir.names();
-          if (std::none_of(names.begin(), names.end(), [](const auto& name) {
-                return name.find(".cut-") != std::string::npos;
-              })) {
+          if (std::none_of(names.begin(), names.end(),
+                           [](const auto& name) { return name.find(".cut-") != std::string::npos; })) {
             wrong += "the frame that was cut is not saved; ";
           }
         }

@@ -15,7 +15,7 @@
 #include <memory>
 #include <new>
 #include <optional>
-#include <rewal/codec/sparse_index.hpp>
+#include <rewal/format/sparse_index.hpp>
 #include <rewal/platform.hpp>
 #include <rewal/wal.hpp>
 #include <span>
@@ -35,8 +35,8 @@
 
 namespace heap {
 
-std::atomic<std::int64_t> bytes{0};        // in use now
-std::atomic<std::int64_t> peak{0};         // most since begin()
+std::atomic<std::int64_t> bytes{0};  // in use now
+std::atomic<std::int64_t> peak{0};   // most since begin()
 std::atomic<std::uint64_t> allocations{0};
 
 /// Stands just before the memory that is handed out.
@@ -167,8 +167,7 @@ class Judge {
   /// After the work, with the log still open.
   void peak(Row& row, std::uint64_t largest_frame) {
     const std::uint64_t used = above_start(heap::peak.load());
-    const std::uint64_t most =
-        (std::max)(queue_bytes_, largest_frame) + slack_bytes + index_bytes();
+    const std::uint64_t most = (std::max)(queue_bytes_, largest_frame) + slack_bytes + index_bytes();
     row.note("peak_kib_" + label_, used / kib);
     row.violations += used > most;
     UNSCOPED_INFO(label_ << ": peak of " << used << " bytes, at most " << most << " are allowed");
@@ -400,7 +399,9 @@ void with_indexer_and_hooks(std::size_t payload_bytes, std::uint64_t events, con
 
 }  // namespace
 
-TEST_CASE("an indexer and hooks need no memory that grows with the log") { with_indexer_and_hooks(1000, 4000, "small"); }
+TEST_CASE("an indexer and hooks need no memory that grows with the log") {
+  with_indexer_and_hooks(1000, 4000, "small");
+}
 
 TEST_CASE("an indexer and hooks need no memory that grows with the frame") {
   with_indexer_and_hooks(static_cast<std::size_t>(8 * mib), 2, "large");

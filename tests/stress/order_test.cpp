@@ -113,7 +113,8 @@ void produce(Wal<OrderDisk>& wal, std::uint32_t producer, std::uint64_t events, 
   std::vector<std::byte> payload(600);
   std::uint32_t number = 0;
   while (told.accepted < events) {
-    const auto size = static_cast<std::size_t>(sizeof(Mark) + (random.below(32) == 0 ? random.below(500) : random.below(24)));
+    const auto size =
+        static_cast<std::size_t>(sizeof(Mark) + (random.below(32) == 0 ? random.below(500) : random.below(24)));
     const auto count = random.below(8) == 0 ? 1 + random.below(8) : 1;
     const auto mark = [&](std::uint64_t i) {
       const Mark one{producer, number + static_cast<std::uint32_t>(i)};
@@ -158,8 +159,13 @@ void eight_producers(std::uint64_t events, Row& row) {
                                      {Backpressure::drop, 8192, 4096, 4096}}};
   for (const Shape& shape : shapes) {
     const OrderDisk disk;
-    auto wal = must(Wal<>::open("log").backpressure(shape.backpressure).queue_bytes(shape.queue_bytes)
-                        .queue_capacity(shape.queue_capacity).buffer_capacity(shape.buffer_capacity).storage(disk).build());
+    auto wal = must(Wal<>::open("log")
+                        .backpressure(shape.backpressure)
+                        .queue_bytes(shape.queue_bytes)
+                        .queue_capacity(shape.queue_capacity)
+                        .buffer_capacity(shape.buffer_capacity)
+                        .storage(disk)
+                        .build());
     std::array<Told, producers> told;
     together(producers, [&](std::size_t i) {
       produce(wal, static_cast<std::uint32_t>(i), events / shapes.size() / producers, told[i]);
@@ -176,8 +182,8 @@ void eight_producers(std::uint64_t events, Row& row) {
     }
     INFO("queue of " << shape.queue_bytes << " bytes and " << shape.queue_capacity << " frames");
     CHECK(wrong == 0);
-    CHECK(s.events == accepted);          // a refused append left nothing
-    CHECK(s.next_lsn == accepted + 1);    // and took no LSN
+    CHECK(s.events == accepted);        // a refused append left nothing
+    CHECK(s.next_lsn == accepted + 1);  // and took no LSN
     CHECK(wal.last_lsn() == accepted);
     row.count += s.events;
     row.violations += s.inversions + s.gaps + s.strangers;

@@ -57,7 +57,7 @@ struct Crumbling {
   }
 };
 
-// ---- what the events hold: a part of this, that follows from the LSN -------------------------------------------------
+// ---- what the events hold: a part of this, that follows from the LSN ----------------------------------------------
 
 constexpr std::size_t longest = 1024 * 1024;
 
@@ -77,8 +77,12 @@ const std::vector<std::byte>& noise() {
 Bytes payload_of(Lsn lsn) {
   Random random(lsn);
   const auto kind = random.below(400);
-  const auto most = kind == 0 ? longest : kind < 8 ? std::size_t{100'000} : kind < 40 ? std::size_t{5000} : std::size_t{300};
-  return Bytes(noise()).subspan(static_cast<std::size_t>(random.below(longest)), 1 + static_cast<std::size_t>(random.below(most)));
+  const auto most = kind == 0   ? longest
+                    : kind < 8  ? std::size_t{100'000}
+                    : kind < 40 ? std::size_t{5000}
+                                : std::size_t{300};
+  return Bytes(noise()).subspan(static_cast<std::size_t>(random.below(longest)),
+                                1 + static_cast<std::size_t>(random.below(most)));
 }
 
 bool is_right(Lsn lsn, Bytes payload) {
@@ -86,7 +90,7 @@ bool is_right(Lsn lsn, Bytes payload) {
   return payload.size() == wanted.size() && std::memcmp(payload.data(), wanted.data(), wanted.size()) == 0;
 }
 
-// ---- readers ---------------------------------------------------------------------------------------------------------
+// ---- readers ------------------------------------------------------------------------------------------------------
 
 /// What readers saw; of all threads.
 struct Seen {
@@ -118,7 +122,8 @@ Lsn read_once(const W& wal, Way way, Lsn from, Seen& seen) {
     ++seen.events;
   };
   const auto report = [&](const auto& result) {
-    if (!result && result.error() != Errc::closed) seen.complain("false damage: " + std::string(result.error().message()));
+    if (!result && result.error() != Errc::closed)
+      seen.complain("false damage: " + std::string(result.error().message()));
     return result.has_value();
   };
   bool whole = true;
@@ -217,14 +222,16 @@ void over_every_storage(std::chrono::milliseconds length, const std::string& wha
   // Preallocation in steps small enough to end in the middle of the reading.
   const auto open = [&](const char* name) { return Wal<>::open(dir.file(name)).preallocate(256 * 1024); };
   read_beside(must(open("mapped").build()), length, row, passes, first);
-  read_beside(must(open("interval").sync_mode(SyncMode::interval(1ms)).queue_bytes(16 * 1024).buffer_capacity(512).build()),
-              length, row, passes, first);
+  read_beside(
+      must(open("interval").sync_mode(SyncMode::interval(1ms)).queue_bytes(16 * 1024).buffer_capacity(512).build()),
+      length, row, passes, first);
   using File = Crumbling<FileStorage>;
-  read_beside(must(Wal<>::open("log").storage(File{must(FileStorage::open(dir.file("crumbling")))}).build()), length, row,
-              passes, first);
+  read_beside(must(Wal<>::open("log").storage(File{must(FileStorage::open(dir.file("crumbling")))}).build()), length,
+              row, passes, first);
   using Memory = Crumbling<MemoryStorage>;
-  read_beside(must(Wal<>::open("log").sync_mode(SyncMode::batch).queue_bytes(4096).storage(Memory{MemoryStorage{}}).build()),
-              length, row, passes, first);
+  read_beside(
+      must(Wal<>::open("log").sync_mode(SyncMode::batch).queue_bytes(4096).storage(Memory{MemoryStorage{}}).build()),
+      length, row, passes, first);
   row.note("passes", passes);
   CHECK(first == "");
   CHECK(row.count > 1000);
@@ -237,6 +244,7 @@ TEST_CASE("readers beside the writer see whole events in order, a complete prefi
 }
 
 TEST_CASE("readers beside the writer, for as long as there is time", "[.torture]") {
-  over_every_storage(std::chrono::milliseconds(250 * rewal_torture::number_from_environment("REWAL_TORTURE_SECONDS", 20)),
-                     ", the long run");
+  over_every_storage(
+      std::chrono::milliseconds(250 * rewal_torture::number_from_environment("REWAL_TORTURE_SECONDS", 20)),
+      ", the long run");
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// VirtualThreads: in the place of NativeThreads, it gives the log a clock that the test controls. The log's writer runs on
-// the test's own thread; what other threads would do happens, at its appointed time, inside the writer's sleeps, spins,
-// looks at the clock and calls of the storage. So a run of seconds takes milliseconds and is the same every time.
-// It models no races: that is done elsewhere.
+// VirtualThreads: in the place of NativeThreads, it gives the log a clock that the test controls. The log's writer runs
+// on the test's own thread; what other threads would do happens, at its appointed time, inside the writer's sleeps,
+// spins, looks at the clock and calls of the storage. So a run of seconds takes milliseconds and is the same every
+// time. It models no races: that is done elsewhere.
 
 #ifndef REWAL_TESTS_STRESS_VIRTUAL_THREADS_HPP
 #define REWAL_TESTS_STRESS_VIRTUAL_THREADS_HPP

@@ -6,9 +6,9 @@
 #define REWAL_TESTS_SUPPORT_CORE_HPP
 
 #include <memory>
-#include <rewal/log/appending.hpp>
-#include <rewal/log/core.hpp>
-#include <rewal/log/waiting.hpp>
+#include <rewal/append/appending.hpp>
+#include <rewal/commit/core.hpp>
+#include <rewal/commit/group_commit.hpp>
 #include <rewal/wal.hpp>
 #include <utility>
 
@@ -20,9 +20,10 @@ using CoreOn = rewal::detail::Core<S, rewal::NoCompressor, rewal::NoIndexer, Hoo
 template <class Threads = rewal::detail::NativeThreads, class S, class Hooks = rewal::NoHooks>
 std::unique_ptr<CoreOn<S, Threads, Hooks>> core_on(S storage, const rewal::detail::Options& options, Hooks hooks = {}) {
   using Core = CoreOn<S, Threads, Hooks>;
-  auto side = std::make_shared<typename Core::Side>(std::move(storage), rewal::NoCompressor{}, options.max_frame_bytes);
-  return std::make_unique<Core>(std::move(side), rewal::NoIndexer{}, std::move(hooks), options,
-                                rewal::RecoveryReport{}, 0, 0);
+  auto side =
+      std::make_shared<typename Core::Shared>(std::move(storage), rewal::NoCompressor{}, options.max_frame_bytes);
+  return std::make_unique<Core>(std::move(side), rewal::NoIndexer{}, std::move(hooks), options, rewal::RecoveryReport{},
+                                0, 0);
 }
 
 template <class Core>
@@ -32,12 +33,12 @@ rewal::Result<rewal::Lsn> append(Core& core, rewal::Bytes payload) {
 
 template <class Core>
 rewal::Result<void> flush(Core& core) {
-  return rewal::detail::Waiting<Core>(core).flush();
+  return rewal::detail::GroupCommit<Core>(core).flush();
 }
 
 template <class Core>
 rewal::Result<void> wait_durable(Core& core, rewal::Lsn lsn) {
-  return rewal::detail::Waiting<Core>(core).wait_durable(lsn);
+  return rewal::detail::GroupCommit<Core>(core).wait_durable(lsn);
 }
 
 }  // namespace rewal_test

@@ -15,7 +15,7 @@
 #include <string_view>
 #include <vector>
 
-#include <rewal/codec/event.hpp>
+#include <rewal/format/event.hpp>
 #include <rewal/result.hpp>
 
 #if REWAL_TEST_ZLIB

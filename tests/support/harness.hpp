@@ -25,7 +25,7 @@
 #include <future>
 #include <mutex>
 #include <optional>
-#include <rewal/codec/crc32c.hpp>
+#include <rewal/crc32c/crc32c.hpp>
 #include <rewal/wal.hpp>
 #include <sstream>
 #include <stdexcept>

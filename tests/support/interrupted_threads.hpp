@@ -12,7 +12,8 @@
 
 namespace rewal_test {
 
-/// Threads whose next compare-and-swap is preceded by whatever a test makes happen between a claim's check and its swap.
+/// Threads whose next compare-and-swap is preceded by whatever a test makes happen between a claim's check and its
+/// swap.
 struct Interrupted : rewal::detail::NativeThreads {
   static inline std::function<void()> interruption;
 

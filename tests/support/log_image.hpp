@@ -15,8 +15,8 @@
 #include <vector>
 
 #include <rewal/bytes.hpp>
-#include <rewal/codec/crc32c.hpp>
-#include <rewal/codec/event.hpp>
+#include <rewal/crc32c/crc32c.hpp>
+#include <rewal/format/event.hpp>
 #include <rewal/lsn.hpp>
 
 namespace rewal_test {

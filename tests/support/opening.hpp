@@ -14,13 +14,13 @@
 #include <utility>
 #include <vector>
 
-#include <rewal/codec/compressor.hpp>
-#include <rewal/codec/event.hpp>
+#include <rewal/format/event.hpp>
 #include <rewal/options.hpp>
-#include <rewal/river/iterator.hpp>
-#include <rewal/river/read_side.hpp>
-#include <rewal/river/recovery.hpp>
-#include <rewal/river/replay.hpp>
+#include <rewal/policy/compressor.hpp>
+#include <rewal/read/iterator.hpp>
+#include <rewal/read/replay.hpp>
+#include <rewal/read/shared_log.hpp>
+#include <rewal/recovery/recovery.hpp>
 
 #include <support/test_disk.hpp>
 
@@ -30,28 +30,28 @@ using namespace rewal;
 
 /// What a log and its readers share, around `storage`.
 template <class S, class C = NoCompressor>
-std::shared_ptr<detail::ReadSide<S, C>> side_of(S storage, C compressor = {},
-                                                std::uint64_t max_frame_bytes = std::uint64_t{1} << 30) {
-  return std::make_shared<detail::ReadSide<S, C>>(std::move(storage), std::move(compressor), max_frame_bytes);
+std::shared_ptr<detail::SharedLog<S, C>> shared_log_of(S storage, C compressor = {},
+                                                       std::uint64_t max_frame_bytes = std::uint64_t{1} << 30) {
+  return std::make_shared<detail::SharedLog<S, C>>(std::move(storage), std::move(compressor), max_frame_bytes);
 }
 
 /// A storage that was opened, with what recovery said.
 template <class S, class C = NoCompressor>
 struct Opened {
-  std::shared_ptr<detail::ReadSide<S, C>> side;
+  std::shared_ptr<detail::SharedLog<S, C>> shared;
   Result<detail::Recovered> result;
 
   [[nodiscard]] bool ok() const { return result.has_value(); }
   [[nodiscard]] const RecoveryReport& report() const { return result->report; }
-  [[nodiscard]] detail::Iterator<S, C> iterator(Lsn from = 1) const { return {side, from}; }
+  [[nodiscard]] detail::Iterator<S, C> iterator(Lsn from = 1) const { return {shared, from}; }
 };
 
 template <class S, class C = NoCompressor>
 Opened<S, C> open(S storage, Recovery policy = Recovery::repair, Lsn start_lsn = 1, C compressor = {}) {
-  auto side = side_of(std::move(storage), std::move(compressor));
-  auto result = detail::recover(*side, policy, start_lsn);
-  if (result) side->written_end.store(result->report.kept_bytes);
-  return {std::move(side), std::move(result)};
+  auto shared = shared_log_of(std::move(storage), std::move(compressor));
+  auto result = detail::recover(*shared, policy, start_lsn);
+  if (result) shared->written_end.store(result->report.kept_bytes);
+  return {std::move(shared), std::move(result)};
 }
 
 /// All events, or the error that ended the reading.
@@ -99,12 +99,12 @@ void require_refused(const Judged<Disk>& judged, const std::vector<std::byte>& i
 /// A side that is written up to the end of `image`, without recovery looking at it first.
 template <class Disk, class C = NoCompressor>
 auto unchecked(const std::vector<std::byte>& image, C compressor = {}, std::uint64_t max_frame_bytes = 1 << 30) {
-  auto side = side_of(Disk(image), std::move(compressor), max_frame_bytes);
-  side->written_end.store(image.size());
-  return side;
+  auto shared = shared_log_of(Disk(image), std::move(compressor), max_frame_bytes);
+  shared->written_end.store(image.size());
+  return shared;
 }
 
-/// An iterator over such a side.
+/// An iterator over such a shared log.
 template <class Disk, class C = NoCompressor>
 detail::Iterator<Disk, C> over(const std::vector<std::byte>& image, Lsn from = 0, C compressor = {},
                                std::uint64_t max_frame_bytes = 1 << 30) {

@@ -12,7 +12,7 @@
 #include <optional>
 #include <vector>
 
-#include <rewal/codec/event.hpp>
+#include <rewal/format/event.hpp>
 
 namespace rewal_test {
 

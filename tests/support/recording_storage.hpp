@@ -58,7 +58,7 @@ struct Fault {
   std::uint64_t first;                   // the first call concerned, counted from 1 when the fault is set
   std::uint64_t count = 1;               // how many calls in a row
   std::optional<rewal::Error> error{};   // what they return
-  std::uint64_t most_bytes = for_ever;  // else: how many bytes a write takes of those it is given
+  std::uint64_t most_bytes = for_ever;   // else: how many bytes a write takes of those it is given
   std::optional<std::uint64_t> claim{};  // and how many it says it took, where that is a lie
 };
 

@@ -455,7 +455,9 @@ class SimVolume {
   DiskState disk_;
 };
 
-inline rewal::Error sim_error(int number) { return {rewal::Errc::io, std::error_code(number, std::generic_category())}; }
+inline rewal::Error sim_error(int number) {
+  return {rewal::Errc::io, std::error_code(number, std::generic_category())};
+}
 inline rewal::Result<void> sim_result(const std::optional<int>& refused) {
   return refused ? rewal::Result<void>(sim_error(*refused)) : rewal::Result<void>();
 }

@@ -2,24 +2,24 @@
 //
 // Appending: from the caller's bytes to a frame in the queue: what is refused outright, the hook, the limits.
 // Runs on the appending threads, any number at once. A refused append takes no LSN and changes nothing but counters.
-// Compressing and the queue are left to their files; writing and syncing to whoever takes the pen.
+// Compressing and the queue are left to their files; writing and syncing to whoever takes the write lock.
 
-#ifndef REWAL_LOG_APPENDING_HPP
-#define REWAL_LOG_APPENDING_HPP
+#ifndef REWAL_APPEND_APPENDING_HPP
+#define REWAL_APPEND_APPENDING_HPP
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
+#include <rewal/append/compressing.hpp>
+#include <rewal/append/enqueueing.hpp>
+#include <rewal/append/pending_frame.hpp>
 #include <rewal/bytes.hpp>
-#include <rewal/codec/batch.hpp>
-#include <rewal/codec/format.hpp>
-#include <rewal/codec/records.hpp>
+#include <rewal/commit/core.hpp>
 #include <rewal/error.hpp>
-#include <rewal/log/compressing.hpp>
-#include <rewal/log/core.hpp>
-#include <rewal/log/enqueueing.hpp>
-#include <rewal/log/unnumbered.hpp>
+#include <rewal/format/batch.hpp>
+#include <rewal/format/format.hpp>
+#include <rewal/format/records.hpp>
 #include <rewal/lsn.hpp>
 #include <rewal/platform.hpp>
 #include <rewal/result.hpp>
@@ -65,7 +65,7 @@ class Appending {
     return append({payload, meta, 1, 0, false}, how);
   }
 
-  [[nodiscard]] Result<Lsn> append(const Unnumbered& frame, Append how) {
+  [[nodiscard]] Result<Lsn> append(const PendingFrame& frame, Append how) {
     if (frame.frame_bytes() > (std::min)(core_.options.max_frame_bytes, format::max_frame_bytes)) {
       return Error(Errc::invalid_record, "the frame is over max_frame_bytes: append less at once, or raise that limit");
     }
@@ -76,10 +76,10 @@ class Appending {
     }
   }
 
-  [[nodiscard]] Result<Lsn> append_compressed(const Unnumbered& frame, Append how) {
+  [[nodiscard]] Result<Lsn> append_compressed(const PendingFrame& frame, Append how) {
     Compressing<Core> compressing(core_);
     std::size_t saved = 0;
-    const Result<Unnumbered> compressed = compressing.compressed(frame, saved);
+    const Result<PendingFrame> compressed = compressing.compressed(frame, saved);
     if (!compressed) return compressed.error();
     const Result<Lsn> lsn = Enqueueing<Core>(core_).put(*compressed, how);
     if (lsn && *lsn != 0 && saved != 0) core_.compressed_bytes.fetch_add(saved, std::memory_order_relaxed);
@@ -91,4 +91,4 @@ class Appending {
 
 }  // namespace rewal::detail
 
-#endif  // REWAL_LOG_APPENDING_HPP
+#endif  // REWAL_APPEND_APPENDING_HPP

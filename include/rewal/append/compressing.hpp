@@ -4,23 +4,23 @@
 // Runs on the appending threads, several at once; each borrows buffers from the log. A frame that compression does not
 // shrink stays as it is. What becomes of the frame is left to the caller.
 
-#ifndef REWAL_LOG_COMPRESSING_HPP
-#define REWAL_LOG_COMPRESSING_HPP
+#ifndef REWAL_APPEND_COMPRESSING_HPP
+#define REWAL_APPEND_COMPRESSING_HPP
 
 #include <cstddef>
 #include <mutex>
 #include <utility>
 #include <vector>
 
+#include <rewal/append/pending_frame.hpp>
 #include <rewal/bytes.hpp>
-#include <rewal/codec/compressor.hpp>
-#include <rewal/codec/format.hpp>
-#include <rewal/codec/records.hpp>
-#include <rewal/log/core.hpp>
-#include <rewal/log/unnumbered.hpp>
+#include <rewal/commit/core.hpp>
+#include <rewal/format/format.hpp>
+#include <rewal/format/records.hpp>
+#include <rewal/out_of_memory.hpp>
 #include <rewal/platform.hpp>
+#include <rewal/policy/compressor.hpp>
 #include <rewal/result.hpp>
-#include <rewal/storage/out_of_memory.hpp>
 
 namespace rewal::detail {
 
@@ -37,7 +37,7 @@ class Compressing {
 
   /// `frame` with its records compressed, or `frame` itself. Valid as long as this object. `saved` says how many bytes
   /// shorter it has become.
-  [[nodiscard]] Result<Unnumbered> compressed(const Unnumbered& frame, std::size_t& saved) {
+  [[nodiscard]] Result<PendingFrame> compressed(const PendingFrame& frame, std::size_t& saved) {
     saved = 0;
     Bytes region = frame.payload;
     if (!frame.is_region) {
@@ -46,8 +46,8 @@ class Compressing {
       region = plain_;
     }
     {
-      const PolicyScope scope(core_.side.get());
-      const Result<void> done = compress_guarded(core_.side->compressor, region, packed_);
+      const PolicyScope scope(core_.shared.get());
+      const Result<void> done = compress_guarded(core_.shared->compressor, region, packed_);
       if (!done) return done.error();
     }
     const std::size_t plain_bytes = region.size();
@@ -57,14 +57,14 @@ class Compressing {
       return frame;
     }
     saved = plain_bytes - packed_.size();
-    return Unnumbered{packed_, {}, frame.count, format::flag_compressed, true};
+    return PendingFrame{packed_, {}, frame.count, format::flag_compressed, true};
   }
 
  private:
   static constexpr std::size_t most_kept_bytes = 16 * 1024;
   static constexpr std::size_t most_kept_buffers = 16;
 
-  [[nodiscard]] Result<void> encode_record(const Unnumbered& frame) noexcept {
+  [[nodiscard]] Result<void> encode_record(const PendingFrame& frame) noexcept {
     REWAL_TRY {
       plain_.resize(format::record_header_bytes);
       store_record_header(plain_.data(), frame.payload, frame.meta);
@@ -102,4 +102,4 @@ class Compressing {
 
 }  // namespace rewal::detail
 
-#endif  // REWAL_LOG_COMPRESSING_HPP
+#endif  // REWAL_APPEND_COMPRESSING_HPP

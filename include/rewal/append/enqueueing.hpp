@@ -2,10 +2,10 @@
 //
 // Enqueueing: a frame into the queue: claims its place and LSNs, waits for room where the log says so, encodes it in
 // place and publishes it. Runs on the appending threads, any number at once. A refused frame takes nothing.
-// What is in the frame is left to those who append; writing what was published to whoever takes the pen.
+// What is in the frame is left to those who append; writing what was published to whoever takes the write lock.
 
-#ifndef REWAL_LOG_ENQUEUEING_HPP
-#define REWAL_LOG_ENQUEUEING_HPP
+#ifndef REWAL_APPEND_ENQUEUEING_HPP
+#define REWAL_APPEND_ENQUEUEING_HPP
 
 #include <cstddef>
 #include <cstdint>
@@ -14,18 +14,18 @@
 #include <span>
 #include <utility>
 
+#include <rewal/append/pending_frame.hpp>
 #include <rewal/bytes.hpp>
-#include <rewal/codec/frame_sink.hpp>
+#include <rewal/commit/core.hpp>
 #include <rewal/error.hpp>
-#include <rewal/log/core.hpp>
-#include <rewal/log/unnumbered.hpp>
+#include <rewal/format/frame_sink.hpp>
 #include <rewal/lsn.hpp>
 #include <rewal/options.hpp>
+#include <rewal/out_of_memory.hpp>
 #include <rewal/platform.hpp>
+#include <rewal/queue/claim_word.hpp>
+#include <rewal/queue/ring.hpp>
 #include <rewal/result.hpp>
-#include <rewal/storage/out_of_memory.hpp>
-#include <rewal/sync/claim_word.hpp>
-#include <rewal/sync/ring.hpp>
 
 namespace rewal::detail {
 
@@ -54,7 +54,7 @@ class Enqueueing {
   }
 
   /// Any frame. The LSN of its last event; 0 if it was dropped.
-  [[nodiscard]] Result<Lsn> put(const Unnumbered& frame, Append how) {
+  [[nodiscard]] Result<Lsn> put(const PendingFrame& frame, Append how) {
     const auto size = static_cast<std::uint32_t>(frame.frame_bytes());
     if (is_large(size, frame.count)) return put_large(frame, size, how);
     const Time before = time_for_interval();
@@ -92,7 +92,7 @@ class Enqueueing {
 
   [[nodiscard]] static Wake wake(Append how) noexcept { return how == Append::awaited ? Wake::nobody : Wake::writer; }
 
-  void fill(const Unnumbered& frame, const Claim& claim, Time before) {
+  void fill(const PendingFrame& frame, const Claim& claim, Time before) {
     const RingSpan<std::byte> room = core_.ring.room(claim);
     frame.encode(FrameSink(room.first, room.second), claim.first_lsn);
     core_.ring.publish(claim);
@@ -101,7 +101,7 @@ class Enqueueing {
 
   REWAL_NOINLINE static void encode_over_the_end(std::span<std::byte> first, std::span<std::byte> second, Lsn lsn,
                                                  Bytes payload, Bytes meta) noexcept {
-    Unnumbered{payload, meta, 1, 0, false}.encode(FrameSink(first, second), lsn);
+    PendingFrame{payload, meta, 1, 0, false}.encode(FrameSink(first, second), lsn);
   }
 
   /// Until the place of an overdrawn claim has been consumed. False after an error or a close: it never will be.
@@ -120,7 +120,7 @@ class Enqueueing {
   }
 
   /// A frame larger than the queue goes in alone. Its memory is taken by the holder, so that there is one at a time.
-  [[nodiscard]] Result<Lsn> put_large(const Unnumbered& frame, std::uint32_t size, Append how) {
+  [[nodiscard]] Result<Lsn> put_large(const PendingFrame& frame, std::uint32_t size, Append how) {
     const Time before = time_for_interval();
     LargeRest rest;
     bool no_memory = false;
@@ -173,10 +173,10 @@ class Enqueueing {
 
   // ---- waking and waiting ----------------------------------------------------------------------------------------
 
-  /// The claim has ended the writer's rest already; what is left is to tell it, and since when there is something at the
-  /// earliest: whoever claims between this claim and the telling may be done before it.
+  /// The claim has ended the writer's rest already; what is left is to tell it, and since when there is something at
+  /// the earliest: whoever claims between this claim and the telling may be done before it.
   REWAL_NOINLINE void wake_writer_from_rest(bool ended_sleep, Time before_claim) {
-    if (ended_sleep && core_.times_tail()) core_.writer.note_quiet(before_claim);
+    if (ended_sleep && core_.times_tail()) core_.writer.unsynced_age().queue_was_empty(before_claim);
     core_.rest.notify_all();
   }
   [[nodiscard]] Time time_for_interval() const noexcept { return core_.times_tail() ? Threads::now() : Time{}; }
@@ -253,4 +253,4 @@ class Enqueueing {
 
 }  // namespace rewal::detail
 
-#endif  // REWAL_LOG_ENQUEUEING_HPP
+#endif  // REWAL_APPEND_ENQUEUEING_HPP

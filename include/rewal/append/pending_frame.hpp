@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: MIT
 //
-// Unnumbered: a frame that has no LSN yet, as a producer has it at hand: one record, or a region of records.
+// PendingFrame: a frame that has no LSN yet, as a producer has it at hand: one record, or a region of records.
 // A view, used by one thread. Where the frame goes, and which LSN it gets, is left to the queue.
 
-#ifndef REWAL_LOG_UNNUMBERED_HPP
-#define REWAL_LOG_UNNUMBERED_HPP
+#ifndef REWAL_APPEND_PENDING_FRAME_HPP
+#define REWAL_APPEND_PENDING_FRAME_HPP
 
 #include <cstdint>
 
 #include <rewal/bytes.hpp>
-#include <rewal/codec/format.hpp>
-#include <rewal/codec/frame_sink.hpp>
-#include <rewal/codec/records.hpp>
+#include <rewal/format/format.hpp>
+#include <rewal/format/frame_sink.hpp>
+#include <rewal/format/records.hpp>
 #include <rewal/lsn.hpp>
 
 namespace rewal::detail {
 
-struct Unnumbered {
+struct PendingFrame {
   Bytes payload;  // of the one record, or the region
   Bytes meta;     // of the one record
   std::uint32_t count = 1;
@@ -45,4 +45,4 @@ struct Unnumbered {
 
 }  // namespace rewal::detail
 
-#endif  // REWAL_LOG_UNNUMBERED_HPP
+#endif  // REWAL_APPEND_PENDING_FRAME_HPP

@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: MIT
 //
-// Core: everything that a running log consists of, in one object that never moves: the queue, the writer, the pen, the
-// places where threads sleep, and the state. Its neighbours in this folder work on it: appending, waiting, background
-// and lifecycle; each field says who changes it.
-// It outlives every call and the writer thread, so nothing that a notifier touches last can be gone.
+// Core: everything that a running log consists of, in one object that never moves: the queue, the writer, the write
+// lock, the places where threads sleep, and the state. Its neighbours in this folder work on it: appending, waiting,
+// background and lifecycle; each field says who changes it. It outlives every call and the writer thread, so nothing
+// that a notifier touches last can be gone.
 //
 // WHO SLEEPS WHERE, AND WHO WAKES THEM (each by EventCount's protocol)
 //   room       producers that found the queue full     <- whoever consumed to half or less, put a hold down, or sealed
-//   written    flush and wait for a written LSN        <- whoever put the pen down
-//   durable    waiters for a durable LSN               <- whoever put the pen down, after a sync or with one still wanted
+//   written    flush and wait for a written LSN        <- whoever released the write lock
+//   durable    waiters for a durable LSN               <- whoever released the write lock, after a sync or with one
+//       still wanted
 //   rest       the writer thread                       <- the claim that ended its rest; requests of the lifecycle
 //   lifecycle  shutdown, waiting for the end           <- whoever closed the log
-// A waiter for an LSN never sleeps while the pen is free: it takes it and works. So whoever puts the pen down tells
-// those who could have needed it.
+// A waiter for an LSN never sleeps while the write lock is free: it takes it and works. So whoever releases the write
+// lock tells those who could have needed it.
 
-#ifndef REWAL_LOG_CORE_HPP
-#define REWAL_LOG_CORE_HPP
+#ifndef REWAL_COMMIT_CORE_HPP
+#define REWAL_COMMIT_CORE_HPP
 
 #include <algorithm>
 #include <atomic>
@@ -28,25 +29,25 @@
 #include <utility>
 #include <vector>
 
-#include <rewal/codec/compressor.hpp>
-#include <rewal/codec/format.hpp>
-#include <rewal/codec/indexer.hpp>
+#include <rewal/commit/write_lock.hpp>
+#include <rewal/commit/writer.hpp>
 #include <rewal/error.hpp>
-#include <rewal/log/hooks.hpp>
+#include <rewal/format/format.hpp>
 #include <rewal/lsn.hpp>
 #include <rewal/options.hpp>
 #include <rewal/platform.hpp>
+#include <rewal/policy/compressor.hpp>
+#include <rewal/policy/hooks.hpp>
+#include <rewal/policy/indexer.hpp>
+#include <rewal/policy/policy_scope.hpp>
+#include <rewal/queue/ring.hpp>
+#include <rewal/read/shared_log.hpp>
 #include <rewal/result.hpp>
-#include <rewal/river/read_side.hpp>
-#include <rewal/river/writer.hpp>
 #include <rewal/stats.hpp>
 #include <rewal/storage/file_storage.hpp>
 #include <rewal/storage/memory_storage.hpp>
 #include <rewal/storage/storage.hpp>
 #include <rewal/sync/event_count.hpp>
-#include <rewal/sync/pen.hpp>
-#include <rewal/sync/policy_scope.hpp>
-#include <rewal/sync/ring.hpp>
 #include <rewal/sync/threads.hpp>
 
 namespace rewal::detail {
@@ -58,7 +59,7 @@ inline constexpr bool may_call_back = has_compressor<C> || has_indexer<I> || Has
 
 template <class S, class C, class I, class H, class T = NativeThreads>
 struct Core {
-  using Side = ReadSide<S, C>;
+  using Shared = SharedLog<S, C>;
   using Calls = HookCalls<H>;
   static constexpr std::uint64_t smallest_frame = has_compressor<C> ? format::frame_overhead : format::min_frame_bytes;
   using Queue = Ring<T, smallest_frame>;
@@ -68,16 +69,16 @@ struct Core {
   using Atomic = typename Threads::template Atomic<V>;
   static constexpr bool compresses = has_compressor<C>;
 
-  Core(std::shared_ptr<Side> read_side, I indexer, H hook_object, const Options& chosen, RecoveryReport found,
+  Core(std::shared_ptr<Shared> shared_log, I indexer, H hook_object, const Options& chosen, RecoveryReport found,
        std::uint64_t end, Lsn last_lsn)
       : options(chosen),
         report(std::move(found)),
-        side(std::move(read_side)),
-        hooks(std::move(hook_object), side.get()),
+        shared(std::move(shared_log)),
+        hooks(std::move(hook_object), shared.get()),
         before_first(last_lsn != 0 ? 0 : chosen.start_lsn - 1),
         ring(chosen.queue_bytes, chosen.queue_capacity, last_lsn + before_first + 1),
         most_direct_bytes(compresses ? 0 : (std::min)(ring.most_direct_bytes(), chosen.max_frame_bytes)),
-        writer(*side, ring, std::move(indexer), hooks,
+        writer(*shared, ring, std::move(indexer), hooks,
                {chosen.buffer_capacity, chosen.preallocate_bytes, chosen.sync_mode.kind() == SyncMode::Kind::interval},
                end, last_lsn + before_first) {}
   Core(const Core&) = delete;
@@ -89,12 +90,12 @@ struct Core {
   std::uint64_t corruptions = 0;
   std::thread thread;  // the writer thread; joined by the destructor of the log
 
-  const std::shared_ptr<Side> side;
+  const std::shared_ptr<Shared> shared;
   Calls hooks;
   const Lsn before_first;  // of a log that was empty when opened: the LSN before its first; else 0
   Queue ring;
   const std::uint64_t most_direct_bytes;  // a frame of one record up to this goes into the queue without further checks
-  Pen<Threads> pen;
+  WriteLock<Threads> write_lock;
   LogWriter writer;
 
   EventCount<Threads> room;
@@ -103,28 +104,28 @@ struct Core {
   EventCount<Threads> rest;
   EventCount<Threads> lifecycle;
 
-  Atomic<State> state{State::running};           // by shutdown and close: running, draining, closed
-  Atomic<Lsn> sync_wanted{0};                    // by waiters: the highest LSN that must become durable
-  Atomic<std::uint32_t> sync_arrivals{0};        // by waiters: how many came for the next fsync; taken by who makes it
-  std::uint32_t sync_regulars = 0;               // by the pen's holder: how many came for the last fsync or during it
-  bool owes_durable = false;                     // by the pen's holder: who waits for an fsync is still to be told
-  Atomic<std::uint64_t> drops{0};                // by producers
-  Atomic<std::uint64_t> compressed_bytes{0};     // by producers
+  Atomic<State> state{State::running};     // by shutdown and close: running, draining, closed
+  Atomic<Lsn> sync_wanted{0};              // by waiters: the highest LSN that must become durable
+  Atomic<std::uint32_t> sync_arrivals{0};  // by waiters: how many came for the next fsync; taken by who makes it
+  std::uint32_t sync_regulars = 0;         // by the write lock's holder: how many came for the last fsync or during it
+  bool owes_durable = false;               // by the write lock's holder: who waits for an fsync is still to be told
+  Atomic<std::uint64_t> drops{0};          // by producers
+  Atomic<std::uint64_t> compressed_bytes{0};  // by producers
 
-  Atomic<bool> shutdown_begun{false};            // by the first caller of shutdown, who alone does what begins it
-  Atomic<bool> finished{false};                  // stored after outcome, by whoever closed the log
-  Result<void> outcome;                          // what shutdown returns
-  typename Threads::Time draining_since{};       // by the first caller of shutdown, before the writer is woken
+  Atomic<bool> shutdown_begun{false};       // by the first caller of shutdown, who alone does what begins it
+  Atomic<bool> finished{false};             // stored after outcome, by whoever closed the log
+  Result<void> outcome;                     // what shutdown returns
+  typename Threads::Time draining_since{};  // by the first caller of shutdown, before the writer is woken
 
-  std::mutex scratch_mutex;                      // guards scratch
-  std::vector<std::vector<std::byte>> scratch;   // buffers of the compressing producers
+  std::mutex scratch_mutex;                     // guards scratch
+  std::vector<std::vector<std::byte>> scratch;  // buffers of the compressing producers
 
   /// 0 instead of an LSN that no event has.
   [[nodiscard]] Lsn existing(Lsn lsn) const noexcept { return lsn <= before_first ? 0 : lsn; }
 
   [[nodiscard]] bool inside_policy() const noexcept {
     if constexpr (may_call_back<S, C, I, H>) {
-      return PolicyScope::inside(side.get());
+      return PolicyScope::inside(shared.get());
     } else {
       return false;
     }
@@ -144,10 +145,23 @@ struct Core {
     if (ring.end_rest()) rest.notify_all();
   }
 
-  /// Puts the pen down and tells those who may want it: after, so that none of them finds it taken and sleeps again.
-  void put_pen_down() {
+  /// Waits for the write lock, however long its holder keeps it.
+  void acquire_write_lock() {
+    while (!write_lock.try_acquire()) {
+      const auto key = written.prepare();
+      if (!write_lock.is_held()) {
+        written.cancel();
+      } else {
+        written.sleep(key);
+      }
+    }
+  }
+
+  /// Releases the write lock and tells those who may want it: after, so that none of them finds it taken and sleeps
+  /// again.
+  void release_write_lock() {
     const bool synced = std::exchange(owes_durable, false);
-    pen.put_down();
+    write_lock.release();
     written.notify_all();
     if (synced || sync_wanted.load(std::memory_order_seq_cst) > writer.durable_lsn()) durable.notify_all();
     if (REWAL_UNLIKELY(writer.failed())) {
@@ -156,15 +170,15 @@ struct Core {
     }
   }
 
-  /// One step of writing, by the pen's holder, who lets those in who wait for room, and keeps the interval.
+  /// One step of writing, by the write lock's holder, who lets those in who wait for room, and keeps the interval.
   typename LogWriter::Step write_some() {
     const auto step = write_next();
     if (step == LogWriter::Step::wrote) keep_interval();
     return step;
   }
 
-  /// What is published by now joins the fsync that comes next, as far as an interval allows it. False after an error or a
-  /// close.
+  /// What is published by now joins the fsync that comes next, as far as an interval allows it. False after an error or
+  /// a close.
   bool write_published() {
     const Lsn assigned = ring.last_assigned_lsn();
     while (writer.last_lsn() < assigned && sync_overdue() > Threads::now()) {
@@ -174,7 +188,7 @@ struct Core {
     return true;
   }
 
-  /// The fsync that an interval asks for, if it does. By the pen's holder.
+  /// The fsync that an interval asks for, if it does. By the write lock's holder.
   void keep_interval() {
     if (!times_tail()) return;
     if (sync_due() > Threads::now() || !write_published()) return;
@@ -184,8 +198,8 @@ struct Core {
 
   [[nodiscard]] bool times_tail() const noexcept { return options.sync_mode.kind() == SyncMode::Kind::interval; }
 
-  /// How often the writer thread looks: an interval is kept by looking several times in it.
-  [[nodiscard]] std::chrono::nanoseconds look_period() const noexcept {
+  /// How often the writer thread polls: an interval is kept by polling several times in it.
+  [[nodiscard]] std::chrono::nanoseconds poll_period() const noexcept {
     constexpr std::chrono::nanoseconds longest = std::chrono::microseconds(400);
     if (!times_tail()) return longest;
     return (std::max)(std::chrono::nanoseconds(1000), (std::min)(longest, options.sync_mode.period() / 8));
@@ -193,11 +207,11 @@ struct Core {
 
   /// When the fsync of the oldest unsynced event has to start.
   [[nodiscard]] typename Threads::Time sync_due() const noexcept {
-    return unsynced_for(options.sync_mode.period() - look_period());
+    return unsynced_for(options.sync_mode.period() - poll_period());
   }
 
-  /// One fsync, by the pen's holder; those who wait for it, `group` of them as far as is known, are told when the pen is
-  /// put down, or by tell_synced() where that is not soon.
+  /// One fsync, by the write lock's holder; those who wait for it, `group` of them as far as is known, are told when
+  /// the write lock is put down, or by tell_synced() where that is not soon.
   bool sync(std::uint32_t group = 0) {
     const bool synced = writer.sync();
     let_in();  // it may have written, too
@@ -213,17 +227,17 @@ struct Core {
  private:
   [[nodiscard]] typename Threads::Time unsynced_for(std::chrono::nanoseconds time) const noexcept {
     if (!times_tail() || writer.failed()) return Threads::never;
-    const auto since = writer.unsynced_since();
+    const auto since = writer.unsynced_age().since();
     return since ? Threads::after(*since, time) : Threads::never;
   }
-  /// When it must start, whatever else could join it: an interval after the oldest event that it covers. What was assigned
-  /// during the last fsync, when nothing could be written, may be as old: it joins for an interval from that fsync's end. By
-  /// the pen's holder.
+  /// When it must start, whatever else could join it: an interval after the oldest event that it covers. What was
+  /// assigned during the last fsync, when nothing could be written, may be as old: it joins for an interval from that
+  /// fsync's end. By the write lock's holder.
   [[nodiscard]] typename Threads::Time sync_overdue() const noexcept {
     const auto interval = options.sync_mode.period();
     const auto since = unsynced_for(std::chrono::nanoseconds(0));
     if (since == Threads::never) return since;
-    const bool may_be_as_old = writer.last_lsn() < writer.assigned_at_sync_end();
+    const bool may_be_as_old = writer.last_lsn() < writer.unsynced_age().assigned_at_sync_end();
     return Threads::after(may_be_as_old ? (std::max)(since, writer.last_sync_end()) : since, interval);
   }
 
@@ -241,4 +255,4 @@ struct Core {
 
 }  // namespace rewal::detail
 
-#endif  // REWAL_LOG_CORE_HPP
+#endif  // REWAL_COMMIT_CORE_HPP

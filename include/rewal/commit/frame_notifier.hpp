@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// FrameWitness: tells the indexer and the after_append hook of each frame that has just been written.
-// Called by the pen's holder, one frame after the other in file order, so both see LSN order, one event at a time.
-// It costs nothing where neither policy is there, and changes nothing in the log.
+// FrameNotifier: tells the indexer and the after_append hook of each frame that has just been written.
+// Called by the write lock's holder, one frame after the other in file order, so both see LSN order, one event at a
+// time. It costs nothing where neither policy is there, and changes nothing in the log.
 
-#ifndef REWAL_RIVER_FRAME_WITNESS_HPP
-#define REWAL_RIVER_FRAME_WITNESS_HPP
+#ifndef REWAL_COMMIT_FRAME_NOTIFIER_HPP
+#define REWAL_COMMIT_FRAME_NOTIFIER_HPP
 
 #include <cstddef>
 #include <cstdint>
@@ -14,34 +14,33 @@
 #include <vector>
 
 #include <rewal/bytes.hpp>
-#include <rewal/codec/compressor.hpp>
-#include <rewal/codec/format.hpp>
-#include <rewal/codec/indexer.hpp>
-#include <rewal/codec/little_endian.hpp>
-#include <rewal/codec/records.hpp>
+#include <rewal/commit/ring_frames.hpp>
+#include <rewal/format/format.hpp>
+#include <rewal/format/records.hpp>
+#include <rewal/little_endian.hpp>
 #include <rewal/platform.hpp>
-#include <rewal/river/read_side.hpp>
-#include <rewal/sync/policy_scope.hpp>
-#include <rewal/sync/ring_span.hpp>
+#include <rewal/policy/compressor.hpp>
+#include <rewal/policy/indexer.hpp>
+#include <rewal/policy/policy_scope.hpp>
+#include <rewal/queue/ring_span.hpp>
+#include <rewal/read/shared_log.hpp>
 
 namespace rewal::detail {
 
 template <class I, class H>
-class FrameWitness {
+class FrameNotifier {
  public:
   /// `log` is the token of the log's PolicyScope.
-  FrameWitness(I indexer, const void* log) : indexer_(std::move(indexer)), log_(log) {}
+  FrameNotifier(I indexer, const void* log) : indexer_(std::move(indexer)), log_(log) {}
 
   /// `bytes` are whole frames, written at `offset`.
   template <class S, class C>
   void frames_written([[maybe_unused]] const RingSpan<std::byte>& bytes, [[maybe_unused]] std::uint64_t offset,
-                      [[maybe_unused]] H& hooks, [[maybe_unused]] ReadSide<S, C>& side) noexcept {
+                      [[maybe_unused]] H& hooks, [[maybe_unused]] SharedLog<S, C>& shared) noexcept {
     if constexpr (has_indexer<I> || H::sees_frames) {
       for (std::size_t at = 0; at < bytes.size();) {
-        std::byte header_bytes[format::header_bytes];
-        bytes.copy_to(at, header_bytes);
-        const format::Header header = format::load_header(header_bytes);
-        if constexpr (has_indexer<I>) index_frame(bytes, at, header, offset + at, side);
+        const format::Header header = header_at(bytes, at);
+        if constexpr (has_indexer<I>) index_frame(bytes, at, header, offset + at, shared);
         hooks.after_append(header.last_lsn(), header.count);
         at += header.size;
       }
@@ -51,11 +50,11 @@ class FrameWitness {
  private:
   template <class S, class C>
   void index_frame(const RingSpan<std::byte>& bytes, std::size_t at, const format::Header& header, std::uint64_t offset,
-                   [[maybe_unused]] ReadSide<S, C>& side) noexcept {
+                   [[maybe_unused]] SharedLog<S, C>& shared) noexcept {
     const PolicyScope scope(log_);
     const RingSpan<std::byte> region = bytes.part(at + format::header_bytes, at + header.size - format::trailer_bytes);
     if (header.compressed()) {
-      index_compressed(region, header, offset, side);
+      index_compressed(region, header, offset, shared);
     } else {
       index_records(region, header, offset);
     }
@@ -79,11 +78,11 @@ class FrameWitness {
 
   template <class S, class C>
   void index_compressed(const RingSpan<std::byte>& region, const format::Header& header, std::uint64_t offset,
-                        [[maybe_unused]] ReadSide<S, C>& side) noexcept {
+                        [[maybe_unused]] SharedLog<S, C>& shared) noexcept {
     if constexpr (has_compressor<C>) {
       decompressed_.clear();
       const std::optional<Bytes> packed = contiguous(region);
-      if (packed && decompress_guarded(side.compressor, *packed, decompressed_, side.max_frame_bytes) &&
+      if (packed && decompress_guarded(shared.compressor, *packed, decompressed_, shared.max_frame_bytes) &&
           format::holds_records(bytes_of(decompressed_), header.count)) {
         return index_records(RingSpan<const std::byte>{bytes_of(decompressed_), {}}, header, offset);
       }
@@ -127,4 +126,4 @@ class FrameWitness {
 
 }  // namespace rewal::detail
 
-#endif  // REWAL_RIVER_FRAME_WITNESS_HPP
+#endif  // REWAL_COMMIT_FRAME_NOTIFIER_HPP

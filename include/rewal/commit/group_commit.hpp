@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: MIT
 //
-// Waiting: flush, sync and wait_durable, by threads that do the work themselves where nobody else is at it.
-// Any thread, any number at once. A waiter that finds the pen free takes it, writes and syncs for all who wait, and
-// spares two wake-ups; one that finds it taken sleeps until it is put down.
+// GroupCommit: flush, sync and wait_durable, by threads that do the work themselves where nobody else is at it.
+// Any thread, any number at once. A waiter that finds the write lock free takes it, writes and syncs for all who wait,
+// and spares two wake-ups; one that finds it taken sleeps until it is put down.
 //
 // GROUP COMMIT. One fsync serves everyone whose frames were published when it began. Those it releases come back, in a
 // closed loop, a moment later; so the next leader first waits a few microseconds for as many as came for the last fsync
-// or during it. A waiter joins no fsync that began before its bytes were written: durable_lsn says only what was covered.
+// or during it. A waiter joins no fsync that began before its bytes were written: durable_lsn says only what was
+// covered.
 //
 // A flush waits for an fsync in progress, since writes and fsyncs do not overlap, and makes none for others.
 //
-// LIVENESS. A waiter sleeps only after it has announced itself and then seen the pen taken; the pen's holder announces
-// after putting it down. A published frame before the target that is still missing belongs to a producer between claim
-// and publish: the holder yields to it.
+// LIVENESS. A waiter sleeps only after it has announced itself and then seen the write lock held; the write lock's
+// holder announces after putting it down. A published frame before the target that is still missing belongs to a
+// producer between claim and publish: the holder yields to it.
 
-#ifndef REWAL_LOG_WAITING_HPP
-#define REWAL_LOG_WAITING_HPP
+#ifndef REWAL_COMMIT_GROUP_COMMIT_HPP
+#define REWAL_COMMIT_GROUP_COMMIT_HPP
 
 #include <algorithm>
 #include <chrono>
@@ -23,8 +24,8 @@
 #include <optional>
 #include <utility>
 
+#include <rewal/commit/core.hpp>
 #include <rewal/error.hpp>
-#include <rewal/log/core.hpp>
 #include <rewal/lsn.hpp>
 #include <rewal/options.hpp>
 #include <rewal/result.hpp>
@@ -32,9 +33,9 @@
 namespace rewal::detail {
 
 template <class Core>
-class Waiting {
+class GroupCommit {
  public:
-  explicit Waiting(Core& core) noexcept : core_(core) {}
+  explicit GroupCommit(Core& core) noexcept : core_(core) {}
 
   /// Everything appended before the call is written; in SyncMode::batch, fsynced.
   [[nodiscard]] Result<void> flush() {
@@ -87,7 +88,7 @@ class Waiting {
         });
   }
 
-  /// Waits for `reached`, or does `work` with the pen in hand.
+  /// Waits for `reached`, or does `work` with the write lock held.
   template <class Reached, class Work>
   [[nodiscard]] Result<void> until(EventCount<Threads>& place, Reached reached, Work work) {
     for (;;) {
@@ -96,16 +97,16 @@ class Waiting {
       if (reached()) return {};
       if (failed) return core_.writer.error();
       if (closed) return Errc::closed;
-      if (core_.pen.try_take()) {
+      if (core_.write_lock.try_acquire()) {
         if (!reached() && core_.state.load(std::memory_order_acquire) != State::closed) work();
-        core_.put_pen_down();
+        core_.release_write_lock();
         continue;
       }
       // An fsync takes longer than any spin is worth.
       const unsigned spins = &place == &core_.durable ? 0 : spins_before_sleeping;
-      for (unsigned i = 0; i < spins && core_.pen.is_taken(); ++i) Threads::pause();
+      for (unsigned i = 0; i < spins && core_.write_lock.is_held(); ++i) Threads::pause();
       const auto key = place.prepare();
-      if (reached() || !core_.pen.is_taken() || core_.writer.failed()) {
+      if (reached() || !core_.write_lock.is_held() || core_.writer.failed()) {
         place.cancel();
       } else {
         place.sleep(key);
@@ -119,7 +120,7 @@ class Waiting {
     }
   }
 
-  // ---- with the pen in hand --------------------------------------------------------------------------------------
+  // ---- with the write lock held -----------------------------------------------------------------------------------
 
   /// False after an error or a close.
   bool write_up_to(Lsn target) {
@@ -159,4 +160,4 @@ class Waiting {
 
 }  // namespace rewal::detail
 
-#endif  // REWAL_LOG_WAITING_HPP
+#endif  // REWAL_COMMIT_GROUP_COMMIT_HPP

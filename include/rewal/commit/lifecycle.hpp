@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: MIT
 //
 // Lifecycle: the end of a log, by shutdown or by close.
-// Any thread may ask, any number at once; one closes the file, with the pen in hand, and all get the same answer.
+// Any thread may ask, any number at once; one closes the file, with the write lock held, and all get the same answer.
 //
 //            shutdown            the writer thread: drained, synced, closed
 //   running ----------> draining ------------------------------------------> closed
 //      |                    |                                                   ^
 //      +--------------------+---------------- close: discards what is left -----+
 //
-// ORDER OF THE END: seal (no claim succeeds any more), then state, which the writer thread looks at; then drain, fsync, readers told, storage closed,
-// outcome stored, state closed, finished.store(release), and only then everyone woken. Partner of finished:
-// load(acquire) before outcome is read. The pen is taken for the last time before the storage is closed, and whoever
-// takes it later sees the state closed.
+// ORDER OF THE END: seal (no claim succeeds any more), then state, which the writer thread looks at; then drain, fsync,
+// readers told, storage closed, outcome stored, state closed, finished.store(release), and only then everyone woken.
+// Partner of finished: load(acquire) before outcome is read. The write lock is held for the last time before the
+// storage is closed, and whoever takes it later sees the state closed.
 
-#ifndef REWAL_LOG_LIFECYCLE_HPP
-#define REWAL_LOG_LIFECYCLE_HPP
+#ifndef REWAL_COMMIT_LIFECYCLE_HPP
+#define REWAL_COMMIT_LIFECYCLE_HPP
 
 #include <chrono>
 #include <optional>
 
+#include <rewal/commit/core.hpp>
 #include <rewal/error.hpp>
-#include <rewal/log/core.hpp>
 #include <rewal/options.hpp>
 #include <rewal/result.hpp>
 
@@ -46,25 +46,25 @@ class Lifecycle {
     State expected = State::running;
     core_.state.compare_exchange_strong(expected, State::draining, std::memory_order_seq_cst);
     wake_everybody();
-    take_pen();
+    core_.acquire_write_lock();
     Result<void> closed;
     if (!core_.finished.load(std::memory_order_acquire)) {
       closed = core_.writer.close();
       settle(core_.writer.failed() ? Result<void>(core_.writer.error()) : Result<void>(Errc::closed));
     }
-    core_.put_pen_down();
+    core_.release_write_lock();
     wake_everybody();
     return closed;
   }
 
   /// The writer thread's part, once the log is draining or closed.
   void run_down() {
-    take_pen();
+    core_.acquire_write_lock();
     if (!core_.finished.load(std::memory_order_acquire)) {
       drain();
       if (!core_.writer.abandoned()) end_by_shutdown();
     }
-    core_.put_pen_down();
+    core_.release_write_lock();
     wake_everybody();
   }
 
@@ -99,7 +99,8 @@ class Lifecycle {
     }
   }
 
-  /// Everything claimed before the seal is written, and everything written is synced, unless an error or close is first.
+  /// Everything claimed before the seal is written, and everything written is synced, unless an error or close is
+  /// first.
   void drain() {
     while (!core_.ring.is_drained()) {
       const Step step = core_.write_some();
@@ -122,17 +123,6 @@ class Lifecycle {
     core_.finished.store(true, std::memory_order_release);
   }
 
-  void take_pen() {
-    while (!core_.pen.try_take()) {
-      const auto key = core_.written.prepare();
-      if (!core_.pen.is_taken()) {
-        core_.written.cancel();
-      } else {
-        core_.written.sleep(key);
-      }
-    }
-  }
-
   void wake_everybody() {
     core_.ring.end_rest();
     core_.rest.notify_all();
@@ -147,4 +137,4 @@ class Lifecycle {
 
 }  // namespace rewal::detail
 
-#endif  // REWAL_LOG_LIFECYCLE_HPP
+#endif  // REWAL_COMMIT_LIFECYCLE_HPP

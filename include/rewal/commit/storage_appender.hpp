@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
-// StorageEnd: where the storage grows. It takes bytes there, all of them or none but those before an error, reserves
-// space ahead and fsyncs. Called by the pen's holder; abandon() by anybody.
-// What the bytes are, what is told to whom, and that nothing follows an error is left to the writer.
+// StorageAppender: where the storage grows. It takes bytes there, all of them or none but those before an error,
+// reserves space ahead and fsyncs. Called by the write lock's holder; abandon() by anybody. What the bytes are, what is
+// told to whom, and that nothing follows an error is left to the writer.
 //
-// WHERE A WRITE SHOULD END. At a file offset that is a multiple of a large power of two, where there is more to write than
-// fits: an operating system keeps a file in pages, and joins those that one write covers whole. Pieces of 64 KiB that
-// end there cost two thirds of what pieces of the same size cost that end anywhere. See bench/growth_bench.cpp.
+// WHERE A WRITE SHOULD END. At a file offset that is a multiple of a large power of two, where there is more to write
+// than fits: an operating system keeps a file in pages, and joins those that one write covers whole. Pieces of 64 KiB
+// that end there cost two thirds of what pieces of the same size cost that end anywhere. See bench/growth_bench.cpp.
 
-#ifndef REWAL_RIVER_STORAGE_END_HPP
-#define REWAL_RIVER_STORAGE_END_HPP
+#ifndef REWAL_COMMIT_STORAGE_APPENDER_HPP
+#define REWAL_COMMIT_STORAGE_APPENDER_HPP
 
 #include <atomic>
 #include <bit>
@@ -19,16 +19,16 @@
 
 #include <rewal/bytes.hpp>
 #include <rewal/error.hpp>
+#include <rewal/policy/storage_call.hpp>
+#include <rewal/queue/ring_span.hpp>
+#include <rewal/read/shared_log.hpp>
 #include <rewal/result.hpp>
-#include <rewal/river/read_side.hpp>
-#include <rewal/river/storage_call.hpp>
 #include <rewal/storage/storage.hpp>
-#include <rewal/sync/ring_span.hpp>
 
 namespace rewal::detail {
 
 template <class S, class C, class Threads>
-class StorageEnd {
+class StorageAppender {
  public:
   static constexpr std::uint64_t sector_bytes = 512;
   /// A write ends inside a frame only at a multiple of this or more, so never in the file's first sector.
@@ -44,8 +44,8 @@ class StorageEnd {
   };
 
   /// The storage holds `end` bytes.
-  StorageEnd(ReadSide<S, C>& side, std::uint64_t end, Settings settings) noexcept
-      : side_(side),
+  StorageAppender(SharedLog<S, C>& shared, std::uint64_t end, Settings settings) noexcept
+      : shared_(shared),
         most_bytes_(settings.most_bytes),
         alignment_(std::bit_floor(settings.most_bytes)),
         times_syncs_(settings.times_syncs),
@@ -72,7 +72,7 @@ class StorageEnd {
       const std::uint64_t needed = stored_ + bytes;
       if (preallocate_bytes_ == 0 || needed <= allocated_ || needed > UINT64_MAX - preallocate_bytes_) return;
       const std::uint64_t target = (needed + preallocate_bytes_ - 1) / preallocate_bytes_ * preallocate_bytes_;
-      if (call([&] { return side_.storage.preallocate(target); })) {
+      if (call([&] { return shared_.storage.preallocate(target); })) {
         allocated_ = target;
       } else {
         preallocate_bytes_ = 0;
@@ -92,7 +92,7 @@ class StorageEnd {
   /// Never retried: a failed fsync may have dropped what it did not write.
   [[nodiscard]] Outcome sync() {
     if (times_syncs_) last_sync_ = Threads::now();
-    const Result<void> done = call([&] { return side_.storage.sync(); });
+    const Result<void> done = call([&] { return shared_.storage.sync(); });
     if (!done) return failed(done.error());
     if (times_syncs_) last_sync_took_ = Threads::now() - last_sync_;
     return Outcome::done;
@@ -104,10 +104,10 @@ class StorageEnd {
 
   /// Cuts what is behind `end`.
   [[nodiscard]] Result<void> truncate(std::uint64_t end) {
-    return call([&] { return side_.storage.truncate(end); });
+    return call([&] { return shared_.storage.truncate(end); });
   }
   [[nodiscard]] Result<void> close() {
-    return call([&] { return side_.storage.close(); });
+    return call([&] { return shared_.storage.close(); });
   }
 
   /// Why the last call failed.
@@ -124,7 +124,7 @@ class StorageEnd {
 
   template <class F>
   auto call(F&& f) -> decltype(f()) {
-    return storage_call(&side_, std::forward<F>(f));
+    return storage_call(&shared_, std::forward<F>(f));
   }
 
   [[nodiscard]] Outcome store_both(const RingSpan<std::byte>& bytes) {
@@ -136,7 +136,7 @@ class StorageEnd {
     unsigned fruitless = 0;
     while (!bytes.empty()) {
       if (abandoned() && !insists_) return Outcome::stopped;
-      const Result<std::size_t> taken = call([&] { return side_.storage.write(bytes); });
+      const Result<std::size_t> taken = call([&] { return shared_.storage.write(bytes); });
       if (taken && *taken >= 1 && *taken <= bytes.size()) {
         stored_ += *taken;
         bytes = bytes.subspan(*taken);
@@ -154,13 +154,13 @@ class StorageEnd {
     return Outcome::failed;
   }
 
-  ReadSide<S, C>& side_;
+  SharedLog<S, C>& shared_;
   const std::uint64_t most_bytes_;
   const std::uint64_t alignment_;
   const bool times_syncs_;
 
-  // By the pen's holder.
-  std::uint64_t preallocate_bytes_;     // falls to 0 when the storage refuses
+  // By the write lock's holder.
+  std::uint64_t preallocate_bytes_;  // falls to 0 when the storage refuses
   std::uint64_t stored_;
   std::uint64_t allocated_;             // space is reserved up to here
   typename Threads::Time last_sync_{};  // when the last fsync began
@@ -173,4 +173,4 @@ class StorageEnd {
 
 }  // namespace rewal::detail
 
-#endif  // REWAL_RIVER_STORAGE_END_HPP
+#endif  // REWAL_COMMIT_STORAGE_APPENDER_HPP

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// WriterCounts: what a log counts of its writing.
-// Each is stored by the pen's holder and read by anybody; together they are no snapshot. Putting them beside the rest of
-// what a log tells of itself is left to the log.
+// WriteCounters: what a log counts of its writing.
+// Each is stored by the write lock's holder and read by anybody; together they are no snapshot. Putting them beside the
+// rest of what a log tells of itself is left to the log.
 
-#ifndef REWAL_RIVER_WRITER_COUNTS_HPP
-#define REWAL_RIVER_WRITER_COUNTS_HPP
+#ifndef REWAL_COMMIT_WRITE_COUNTERS_HPP
+#define REWAL_COMMIT_WRITE_COUNTERS_HPP
 
 #include <atomic>
 #include <cstdint>
@@ -15,7 +15,7 @@
 namespace rewal::detail {
 
 template <class Threads>
-struct WriterCounts {
+struct WriteCounters {
   template <class T>
   using Atomic = typename Threads::template Atomic<T>;
 
@@ -25,6 +25,17 @@ struct WriterCounts {
   Atomic<std::uint64_t> bytes_synced{0};
   Atomic<std::uint64_t> sync_count{0};
 
+  void wrote(std::uint64_t events, std::uint64_t frames, std::uint64_t bytes) noexcept {
+    add(events_written, events);
+    add(batches_written, frames);
+    add(bytes_written, bytes);
+  }
+  void synced(std::uint64_t bytes, std::uint64_t syncs) noexcept {
+    add(bytes_synced, bytes);
+    add(sync_count, syncs);
+  }
+
+ private:
   static void add(Atomic<std::uint64_t>& counter, std::uint64_t n) noexcept {
     // One writer: no swap needed. Release, with acquire: whoever sees it sees what was counted before.
     counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_release);
@@ -33,4 +44,4 @@ struct WriterCounts {
 
 }  // namespace rewal::detail
 
-#endif  // REWAL_RIVER_WRITER_COUNTS_HPP
+#endif  // REWAL_COMMIT_WRITE_COUNTERS_HPP

@@ -1,44 +1,46 @@
 // SPDX-License-Identifier: MIT
 //
-// Background: the writer thread. It writes what nobody waits for, syncs where the mode says so, and ends the log when
+// WriterThread: the writer thread. It writes what nobody waits for, syncs where the mode says so, and ends the log when
 // shutdown asks for it.
-// One thread; it works with the pen in hand and sleeps without. Threads that wait for an LSN help themselves.
+// One thread; it works with the write lock held and sleeps without. Threads that wait for an LSN help themselves.
 //
-// WHEN IT WRITES. At once, where two buffers are published, the queue is half full, or somebody waits for room. Else what was already there at
-// its last look, so that an event waits two looks at most, about a millisecond, and small appends gather into large
-// writes. An event younger than that is left alone: whoever appended it may be about to flush it himself.
+// WHEN IT WRITES. At once, where two buffers are published, the queue is half full, or somebody waits for room. Else
+// what was already there at its last poll, so that an event waits two polls at most, about a millisecond, and small
+// appends gather into large writes. An event younger than that is left alone: whoever appended it may be about to flush
+// it himself.
 //
-// WHEN IT SLEEPS. Between looks it naps, unless much has come lately; a claim that half fills the queue ends the nap. After a few milliseconds
-// without work it falls asleep, and the next claim wakes it: falling asleep succeeds only from an empty queue, in the
-// same word in which places are claimed, so no claim can pass unseen. An idle log does nothing at all.
+// WHEN IT SLEEPS. Between polls it naps, unless much has come lately; a claim that half fills the queue ends the nap.
+// After a few milliseconds without work it falls asleep, and the next claim wakes it: falling asleep succeeds only from
+// an empty queue, in the same word in which places are claimed, so no claim can pass unseen. An idle log does nothing
+// at all.
 
-#ifndef REWAL_LOG_BACKGROUND_HPP
-#define REWAL_LOG_BACKGROUND_HPP
+#ifndef REWAL_COMMIT_WRITER_THREAD_HPP
+#define REWAL_COMMIT_WRITER_THREAD_HPP
 
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
 
-#include <rewal/log/core.hpp>
-#include <rewal/log/lifecycle.hpp>
+#include <rewal/commit/core.hpp>
+#include <rewal/commit/lifecycle.hpp>
 #include <rewal/lsn.hpp>
 #include <rewal/options.hpp>
 
 namespace rewal::detail {
 
 template <class Core>
-class Background {
+class WriterThread {
  public:
-  explicit Background(Core& core) noexcept
+  explicit WriterThread(Core& core) noexcept
       : core_(core),
         mode_(core.options.sync_mode.kind()),
-        look_every_(core.look_period()),
+        poll_period_(core.poll_period()),
         enough_(2 * (std::min)(core.options.buffer_capacity, core.ring.capacity_bytes() / 4)) {}
 
   /// The thread's whole life.
   void run() {
     while (!ending()) {
-      const Lsn seen = core_.ring.last_assigned_lsn();  // at this look; old at the next
+      const Lsn seen = core_.ring.last_assigned_lsn();  // at this poll; old at the next
       rest();
       if (ending()) break;
       work(seen);
@@ -51,19 +53,17 @@ class Background {
   using Time = typename Threads::Time;
   using Step = typename Core::LogWriter::Step;
 
-  static constexpr unsigned quiet_looks_before_sleep = 20;
-  // Each look takes the cache line that all claims are made in, so looks are few.
-  static constexpr unsigned looks_for_enough = 64;
-  static constexpr unsigned barren_looks_before_nap = 8;
-  static constexpr unsigned pauses_between_looks = 64;
+  static constexpr unsigned idle_polls_before_sleep = 20;
+  // Each poll takes the cache line that all claims are made in, so polls are few.
+  static constexpr unsigned polls_for_enough = 64;
+  static constexpr unsigned fruitless_polls_before_nap = 8;
+  static constexpr unsigned pauses_between_polls = 64;
 
-  [[nodiscard]] bool ending() const noexcept {
-    return core_.state.load(std::memory_order_acquire) != State::running;
-  }
+  [[nodiscard]] bool ending() const noexcept { return core_.state.load(std::memory_order_acquire) != State::running; }
   [[nodiscard]] bool is_idle() noexcept {
     const Time now = Threads::now();
     if (!core_.ring.empty() && !core_.writer.failed()) return false;
-    core_.writer.note_quiet(now);
+    core_.writer.unsynced_age().queue_was_empty(now);
     return true;
   }
 
@@ -72,22 +72,22 @@ class Background {
   void rest() {
     if (core_.room.sleepers() != 0 && core_.ring.half_empty()) core_.room.notify_all();  // none is left by mistake
     if (is_idle()) {
-      if (++quiet_looks_ > quiet_looks_before_sleep && core_.room.sleepers() == 0) return sleep();
+      if (++idle_polls_ > idle_polls_before_sleep && core_.room.sleepers() == 0) return sleep();
     } else {
-      quiet_looks_ = 0;
+      idle_polls_ = 0;
     }
-    if (quiet_looks_ <= 1 && comes_enough()) return;
+    if (idle_polls_ <= 1 && comes_enough()) return;
     nap();
   }
 
   /// Whether to write at once.
   [[nodiscard]] bool is_pressing() const noexcept {
-    return !core_.writer.failed() && (core_.ring.bytes_in_flight() >= enough_ || !core_.ring.half_empty() ||
-                                      core_.room.sleepers() != 0);
+    return !core_.writer.failed() &&
+           (core_.ring.bytes_in_flight() >= enough_ || !core_.ring.half_empty() || core_.room.sleepers() != 0);
   }
 
   void nap() {
-    const Time until = earlier(Threads::after(Threads::now(), look_every_), core_.sync_due());
+    const Time until = earlier(Threads::after(Threads::now(), poll_period_), core_.sync_due());
     core_.ring.take_a_nap();
     const auto key = core_.rest.prepare();
     if (ending() || !core_.ring.is_resting()) {
@@ -108,14 +108,14 @@ class Background {
       core_.rest.sleep(key, core_.sync_due());
     }
     core_.ring.end_rest();
-    quiet_looks_ = 0;
+    idle_polls_ = 0;
   }
 
-  /// An idle log does not keep the memory of its last burst. False where somebody has the pen.
+  /// An idle log does not keep the memory of its last burst. False where somebody has the write lock.
   [[nodiscard]] bool shed_memory() {
-    if (!core_.pen.try_take()) return false;
+    if (!core_.write_lock.try_acquire()) return false;
     if (core_.ring.shed_memory()) core_.room.notify_all();
-    core_.put_pen_down();
+    core_.release_write_lock();
     return true;
   }
 
@@ -123,14 +123,14 @@ class Background {
 
   // ---- working ---------------------------------------------------------------------------------------------------
 
-  /// `seen` was assigned by the last look.
+  /// `seen` was assigned by the last poll.
   void work(Lsn seen) {
     const bool due = core_.sync_due() <= Threads::now();
     const bool old = core_.writer.last_lsn() < seen;
     if (core_.writer.failed() || !(due || old || is_pressing())) return;
     if (due) {
-      take_pen();
-    } else if (!core_.pen.try_take()) {
+      core_.acquire_write_lock();
+    } else if (!core_.write_lock.try_acquire()) {
       return;  // somebody is at it
     }
     const Lsn before = core_.writer.last_lsn();
@@ -140,22 +140,11 @@ class Background {
     } else {
       core_.keep_interval();
     }
-    core_.put_pen_down();
+    core_.release_write_lock();
     if (core_.writer.last_lsn() == before) Threads::yield();  // a producer is between claim and publish
   }
 
-  void take_pen() {
-    while (!core_.pen.try_take()) {
-      const auto key = core_.written.prepare();
-      if (!core_.pen.is_taken()) {
-        core_.written.cancel();
-      } else {
-        core_.written.sleep(key);
-      }
-    }
-  }
-
-  /// Writes what was there at the last look, or one buffer; in batch mode the whole group.
+  /// Writes what was there at the last poll, or one buffer; in batch mode the whole group.
   void write(Lsn seen) {
     const Lsn target = mode_ == SyncMode::Kind::batch ? core_.ring.last_assigned_lsn() : seen;
     do {
@@ -163,22 +152,22 @@ class Background {
     } while (core_.writer.last_lsn() < target);
   }
 
-  /// Whether there is a reason to write at once, or will be one soon at the rate at which the queue fills. Where it does
-  /// not fill, this thread may have the processor that a producer needs: it lets it go, but stays ready to run. A nap would
-  /// cost the producer that ends it a wake-up, on this same processor as often as not.
+  /// Whether there is a reason to write at once, or will be one soon at the rate at which the queue fills. Where it
+  /// does not fill, this thread may have the processor that a producer needs: it lets it go, but stays ready to run. A
+  /// nap would cost the producer that ends it a wake-up, on this same processor as often as not.
   [[nodiscard]] bool comes_enough() {
     std::uint64_t before = core_.ring.bytes_in_flight();
-    for (unsigned barren = 0; barren < barren_looks_before_nap;) {
-      if (core_.pen.is_taken()) return false;  // whoever has it is at it
+    for (unsigned fruitless = 0; fruitless < fruitless_polls_before_nap;) {
+      if (core_.write_lock.is_held()) return false;  // whoever has it is at it
       if (is_pressing()) return true;
       if (ending() || core_.writer.failed()) return false;
       if (core_.times_tail() && core_.sync_due() <= Threads::now()) return true;
-      for (unsigned i = 0; i < pauses_between_looks; ++i) Threads::pause();
+      for (unsigned i = 0; i < pauses_between_polls; ++i) Threads::pause();
       const std::uint64_t now = core_.ring.bytes_in_flight();
-      if (now > before && now - before >= enough_ / looks_for_enough) {
-        barren = 0;
+      if (now > before && now - before >= enough_ / polls_for_enough) {
+        fruitless = 0;
       } else {
-        ++barren;
+        ++fruitless;
         Threads::yield();
       }
       before = now;
@@ -194,11 +183,11 @@ class Background {
 
   Core& core_;
   const SyncMode::Kind mode_;
-  const std::chrono::nanoseconds look_every_;
+  const std::chrono::nanoseconds poll_period_;
   const std::uint64_t enough_;  // bytes in flight that are written at once: a write, and as much to cut it well in
-  unsigned quiet_looks_ = 0;
+  unsigned idle_polls_ = 0;
 };
 
 }  // namespace rewal::detail
 
-#endif  // REWAL_LOG_BACKGROUND_HPP
+#endif  // REWAL_COMMIT_WRITER_THREAD_HPP

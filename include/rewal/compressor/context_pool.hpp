@@ -19,8 +19,8 @@
 namespace rewal::detail {
 
 /// `Traits` has a type `Context`, `make()` (null where memory is short), `destroy(Context*)` (null too) and
-/// `bytes_of(Context*)`, none of which throws. At most `most_kept` contexts of at most `most_kept_bytes` each rest here;
-/// the others are freed. A copy is a pool of its own and begins empty: contexts carry nothing from call to call.
+/// `bytes_of(Context*)`, none of which throws. At most `most_kept` contexts of at most `most_kept_bytes` each rest
+/// here; the others are freed. A copy is a pool of its own and begins empty: contexts carry nothing from call to call.
 template <class Traits>
 class ContextPool {
  public:
@@ -33,7 +33,8 @@ class ContextPool {
   ContextPool(const ContextPool&) noexcept {}
   ContextPool& operator=(const ContextPool&) noexcept { return *this; }
   ~ContextPool() {
-    for (const auto& slot : slots_) Traits::destroy(slot.load(std::memory_order_relaxed));  // nobody else is here any more
+    for (const auto& slot : slots_)
+      Traits::destroy(slot.load(std::memory_order_relaxed));  // nobody else is here any more
   }
 
   struct PutBack {
@@ -56,7 +57,8 @@ class ContextPool {
     if (Traits::bytes_of(context) <= most_kept_bytes) {
       for (auto& slot : slots_) {
         Context* none = nullptr;
-        if (slot.compare_exchange_strong(none, context, std::memory_order_release, std::memory_order_relaxed)) return;  // P1
+        if (slot.compare_exchange_strong(none, context, std::memory_order_release, std::memory_order_relaxed))
+          return;  // P1
       }
     }
     Traits::destroy(context);

@@ -10,7 +10,8 @@
 //   CMake, library's own:    find_package(lz4 CONFIG REQUIRED), then lz4::lz4
 //   by hand:                 c++ ... $(pkg-config --cflags --libs liblz4)
 //
-// FORMAT. A block does not say how much it holds, so its size stands before it, as other libraries' "prepend size" does:
+// FORMAT. A block does not say how much it holds, so its size stands before it, as other libraries' "prepend size"
+// does:
 //
 //   offset  bytes  field
 //        0      4  size of the content in bytes, little-endian
@@ -30,8 +31,8 @@
 #include <lz4.h>
 
 #include <rewal/bytes.hpp>
-#include <rewal/codec/little_endian.hpp>
 #include <rewal/error.hpp>
+#include <rewal/little_endian.hpp>
 #include <rewal/platform.hpp>
 #include <rewal/result.hpp>
 
@@ -106,7 +107,8 @@ struct Lz4 {
             "not enough memory for LZ4: free some and try again"};
   }
   [[nodiscard]] static Error not_lz4() noexcept {
-    return {Errc::corrupted, "LZ4 cannot read a compressed frame: it was written with another compressor, or is damaged"};
+    return {Errc::corrupted,
+            "LZ4 cannot read a compressed frame: it was written with another compressor, or is damaged"};
   }
 };
 

@@ -140,7 +140,8 @@ class Zstd {
             "not enough memory for zstd: free some and try again"};
   }
   [[nodiscard]] static Error not_zstd() noexcept {
-    return {Errc::corrupted, "zstd cannot read a compressed frame: it was written with another compressor, or is damaged"};
+    return {Errc::corrupted,
+            "zstd cannot read a compressed frame: it was written with another compressor, or is damaged"};
   }
   [[nodiscard]] static Error over_limit() noexcept {
     return {Errc::corrupted, "a compressed frame holds more than max_frame_bytes: raise that limit to read it"};

@@ -7,12 +7,12 @@
 // Both sets are optional in ARMv8.0, so functions name them in an attribute and the choice is made at run time. The
 // instructions are written out: g++ and clang name their builtins differently, and <arm_neon.h> is a large header.
 
-#ifndef REWAL_CODEC_CRC32C_ARM64_HPP
-#define REWAL_CODEC_CRC32C_ARM64_HPP
+#ifndef REWAL_CRC32C_ARM64_HPP
+#define REWAL_CRC32C_ARM64_HPP
 
 #include <cstdint>
 
-#include <rewal/codec/crc32c_math.hpp>
+#include <rewal/crc32c/math.hpp>
 #include <rewal/platform.hpp>
 
 #if REWAL_ARM64
@@ -100,4 +100,4 @@ REWAL_CRC_FOLD REWAL_INLINE std::uint64_t crc32c_moved(std::uint64_t state, std:
 
 #endif  // REWAL_ARM64
 
-#endif  // REWAL_CODEC_CRC32C_ARM64_HPP
+#endif  // REWAL_CRC32C_ARM64_HPP

@@ -7,8 +7,8 @@
 // All of it, tables included, are templates, and name what they need through their parameter: a unit that only includes
 // the headers makes no tables and compiles no kernel.
 
-#ifndef REWAL_CODEC_CRC32C_HPP
-#define REWAL_CODEC_CRC32C_HPP
+#ifndef REWAL_CRC32C_CRC32C_HPP
+#define REWAL_CRC32C_CRC32C_HPP
 
 // Edges. Every atomic operation here is relaxed: a slot only ever holds addresses of functions, which need no
 // publishing, and each value that a slot can hold gives the same checksums.
@@ -19,12 +19,12 @@
 #include <span>
 #include <string_view>
 
-#include <rewal/codec/crc32c_arm64.hpp>
-#include <rewal/codec/crc32c_math.hpp>
-#include <rewal/codec/crc32c_portable.hpp>
-#include <rewal/codec/crc32c_streams.hpp>
-#include <rewal/codec/crc32c_x86.hpp>
-#include <rewal/codec/crc32c_x86_wide.hpp>
+#include <rewal/crc32c/arm64.hpp>
+#include <rewal/crc32c/math.hpp>
+#include <rewal/crc32c/portable.hpp>
+#include <rewal/crc32c/streams.hpp>
+#include <rewal/crc32c/x86.hpp>
+#include <rewal/crc32c/x86_wide.hpp>
 #include <rewal/platform.hpp>
 
 namespace rewal::detail {
@@ -49,37 +49,37 @@ struct Crc32cKernel {
 template <class = void>
 std::span<const Crc32cKernel> crc32c_kernels() noexcept {
   static constexpr Crc32cKernel kernels[] = {
-      {"portable", []() noexcept { return true; }, crc32c_portable<false>, crc32c_portable<true>,
-       crc32c_prefixed_copy_in_memory<crc32c_portable<true>>, crc32c_shift_portable<>},
+    {"portable", []() noexcept { return true; }, crc32c_portable<false>, crc32c_portable<true>,
+     crc32c_prefixed_copy_in_memory<crc32c_portable<true>>, crc32c_shift_portable<>},
 #if REWAL_X86_64
-      {"sse42", []() noexcept { return x86_features().sse42; }, crc32c_one_stream<false>, crc32c_one_stream<true>,
-       crc32c_prefixed_copy_in_memory<crc32c_one_stream<true>>, crc32c_shift_portable<>},
-      {"pclmul", []() noexcept { return x86_features().pclmul; },
-       crc32c_by_length<false, crc32c_block_streams<false>, crc32c_no_blocks>,
-       crc32c_by_length<true, crc32c_block_streams<true>, crc32c_no_blocks>,
-       crc32c_prefixed_copy_by_length<crc32c_block_streams<true>, crc32c_no_blocks>, crc32c_shift_fold<>},
+    {"sse42", []() noexcept { return x86_features().sse42; }, crc32c_one_stream<false>, crc32c_one_stream<true>,
+     crc32c_prefixed_copy_in_memory<crc32c_one_stream<true>>, crc32c_shift_portable<>},
+    {"pclmul", []() noexcept { return x86_features().pclmul; },
+     crc32c_by_length<false, crc32c_block_streams<false>, crc32c_no_blocks>,
+     crc32c_by_length<true, crc32c_block_streams<true>, crc32c_no_blocks>,
+     crc32c_prefixed_copy_by_length<crc32c_block_streams<true>, crc32c_no_blocks>, crc32c_shift_fold<>},
 #endif
 #if REWAL_CRC_WIDE
-      {"avx2", []() noexcept { return x86_features().avx2; },
-       crc32c_by_length<false, crc32c_block_avx2<false>, crc32c_avx2_from<false>>,
-       crc32c_by_length<true, crc32c_block_avx2<true>, crc32c_avx2_from<true>>,
-       crc32c_prefixed_copy_wide<crc32c_block_avx2<true>, crc32c_avx2_from<true>, crc32c_block_avx2<false>,
-                                 crc32c_avx2_from<false>>,
-       crc32c_shift_fold<>},
-      {"avx512", []() noexcept { return x86_features().avx512; },
-       crc32c_by_length<false, crc32c_block_avx512<false>, crc32c_avx512_from<false>>,
-       crc32c_by_length<true, crc32c_block_avx512<true>, crc32c_avx512_from<true>>,
-       crc32c_prefixed_copy_wide<crc32c_block_avx512<true>, crc32c_avx512_from<true>, crc32c_block_avx512<false>,
-                                 crc32c_avx512_from<false>>,
-       crc32c_shift_fold<>},
+    {"avx2", []() noexcept { return x86_features().avx2; },
+     crc32c_by_length<false, crc32c_block_avx2<false>, crc32c_avx2_from<false>>,
+     crc32c_by_length<true, crc32c_block_avx2<true>, crc32c_avx2_from<true>>,
+     crc32c_prefixed_copy_wide<crc32c_block_avx2<true>, crc32c_avx2_from<true>, crc32c_block_avx2<false>,
+                               crc32c_avx2_from<false>>,
+     crc32c_shift_fold<>},
+    {"avx512", []() noexcept { return x86_features().avx512; },
+     crc32c_by_length<false, crc32c_block_avx512<false>, crc32c_avx512_from<false>>,
+     crc32c_by_length<true, crc32c_block_avx512<true>, crc32c_avx512_from<true>>,
+     crc32c_prefixed_copy_wide<crc32c_block_avx512<true>, crc32c_avx512_from<true>, crc32c_block_avx512<false>,
+                               crc32c_avx512_from<false>>,
+     crc32c_shift_fold<>},
 #endif
 #if REWAL_ARM64
-      {"crc", []() noexcept { return arm64_features().crc; }, crc32c_one_stream<false>, crc32c_one_stream<true>,
-       crc32c_prefixed_copy_in_memory<crc32c_one_stream<true>>, crc32c_shift_portable<>},
-      {"pmull", []() noexcept { return arm64_features().pmull; },
-       crc32c_by_length<false, crc32c_block_streams<false>, crc32c_no_blocks>,
-       crc32c_by_length<true, crc32c_block_streams<true>, crc32c_no_blocks>,
-       crc32c_prefixed_copy_by_length<crc32c_block_streams<true>, crc32c_no_blocks>, crc32c_shift_fold<>},
+    {"crc", []() noexcept { return arm64_features().crc; }, crc32c_one_stream<false>, crc32c_one_stream<true>,
+     crc32c_prefixed_copy_in_memory<crc32c_one_stream<true>>, crc32c_shift_portable<>},
+    {"pmull", []() noexcept { return arm64_features().pmull; },
+     crc32c_by_length<false, crc32c_block_streams<false>, crc32c_no_blocks>,
+     crc32c_by_length<true, crc32c_block_streams<true>, crc32c_no_blocks>,
+     crc32c_prefixed_copy_by_length<crc32c_block_streams<true>, crc32c_no_blocks>, crc32c_shift_fold<>},
 #endif
   };
   return kernels;
@@ -188,4 +188,4 @@ bool crc32c_select(std::string_view name) noexcept {
 
 }  // namespace rewal::detail
 
-#endif  // REWAL_CODEC_CRC32C_HPP
+#endif  // REWAL_CRC32C_CRC32C_HPP

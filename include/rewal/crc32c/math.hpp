@@ -9,13 +9,13 @@
 // 63-bit product sits one bit low in a reflected word, x^32 because a CRC multiplies by it. So all constants hold
 // x^(n - 33) where x^n is meant, and "multiply, then one CRC step" is the whole of a move by n bits.
 
-#ifndef REWAL_CODEC_CRC32C_MATH_HPP
-#define REWAL_CODEC_CRC32C_MATH_HPP
+#ifndef REWAL_CRC32C_MATH_HPP
+#define REWAL_CRC32C_MATH_HPP
 
 #include <cstddef>
 #include <cstdint>
 
-#include <rewal/codec/crc32c_portable.hpp>
+#include <rewal/crc32c/portable.hpp>
 #include <rewal/platform.hpp>
 
 namespace rewal::detail {
@@ -106,4 +106,4 @@ std::uint32_t crc32c_shift_portable(std::uint32_t state, std::uint64_t bytes) no
 
 }  // namespace rewal::detail
 
-#endif  // REWAL_CODEC_CRC32C_MATH_HPP
+#endif  // REWAL_CRC32C_MATH_HPP

@@ -7,13 +7,13 @@
 // The polynomial is Castagnoli's, bit-reflected: bit 31 of a state is the coefficient of x^0. A "state" is
 // the register between bytes; the checksum that users see is the complement of a state, before and after.
 
-#ifndef REWAL_CODEC_CRC32C_PORTABLE_HPP
-#define REWAL_CODEC_CRC32C_PORTABLE_HPP
+#ifndef REWAL_CRC32C_PORTABLE_HPP
+#define REWAL_CRC32C_PORTABLE_HPP
 
 #include <cstddef>
 #include <cstdint>
 
-#include <rewal/codec/little_endian.hpp>
+#include <rewal/little_endian.hpp>
 
 namespace rewal::detail {
 
@@ -86,8 +86,8 @@ std::uint32_t crc32c_portable(std::uint32_t crc, std::byte* to, const std::byte*
   return ~state;
 }
 
-/// The 30 bytes that a frame of one record has before its content: three words, and six bytes of a fourth. A kernel that
-/// gets them in registers need not read back what has just been stored.
+/// The 30 bytes that a frame of one record has before its content: three words, and six bytes of a fourth. A kernel
+/// that gets them in registers need not read back what has just been stored.
 struct Crc32cPrefix {
   static constexpr std::size_t bytes = 30;
   std::uint64_t first, second, third, six;
@@ -112,4 +112,4 @@ std::uint32_t crc32c_prefixed_copy_in_memory(const Crc32cPrefix& prefix, std::by
 
 }  // namespace rewal::detail
 
-#endif  // REWAL_CODEC_CRC32C_PORTABLE_HPP
+#endif  // REWAL_CRC32C_PORTABLE_HPP

@@ -9,16 +9,16 @@
 // carry-less multiplication and xored into the last word before its CRC. The state that came in joins there too, so
 // no part waits for it, and a header's checksum overlaps with its payload's.
 
-#ifndef REWAL_CODEC_CRC32C_STREAMS_HPP
-#define REWAL_CODEC_CRC32C_STREAMS_HPP
+#ifndef REWAL_CRC32C_STREAMS_HPP
+#define REWAL_CRC32C_STREAMS_HPP
 
 #include <cstddef>
 #include <cstdint>
 
-#include <rewal/codec/crc32c_arm64.hpp>
-#include <rewal/codec/crc32c_math.hpp>
-#include <rewal/codec/crc32c_x86.hpp>
-#include <rewal/codec/little_endian.hpp>
+#include <rewal/crc32c/arm64.hpp>
+#include <rewal/crc32c/math.hpp>
+#include <rewal/crc32c/x86.hpp>
+#include <rewal/little_endian.hpp>
 #include <rewal/platform.hpp>
 
 #if REWAL_X86_64 || REWAL_ARM64
@@ -36,7 +36,7 @@ REWAL_INLINE T crc32c_take(std::byte* to, const std::byte* from, std::size_t at)
 /// One stream over `size` bytes, with nothing to set up or fold.
 template <bool Copy>
 REWAL_CRC_ONE std::uint32_t crc32c_one_stream(std::uint32_t crc, std::byte* to, const std::byte* from,
-                                           std::size_t size) noexcept {
+                                              std::size_t size) noexcept {
   std::uint64_t state = ~crc;
   std::size_t at = 0;
   for (; at + 8 <= size; at += 8) state = crc32c_step(state, crc32c_take<std::uint64_t, Copy>(to, from, at));
@@ -91,7 +91,7 @@ using Crc32cBlock = std::uint64_t (*)(std::uint64_t state, std::byte* to, const 
 
 template <bool Copy>
 REWAL_CRC_FOLD std::uint64_t crc32c_block_streams(std::uint64_t state, std::byte* to, const std::byte* from,
-                                                   std::size_t words) noexcept {
+                                                  std::size_t words) noexcept {
   Crc32cStreams<Copy> streams{to, from, words};
   return streams.finish(crc32c_moved(state, crc32c_fold(words)));
 }
@@ -177,4 +177,4 @@ REWAL_CRC_FOLD std::uint32_t crc32c_shift_fold(std::uint32_t state, std::uint64_
 
 #endif  // REWAL_X86_64 || REWAL_ARM64
 
-#endif  // REWAL_CODEC_CRC32C_STREAMS_HPP
+#endif  // REWAL_CRC32C_STREAMS_HPP

@@ -8,8 +8,8 @@
 // compiled for different processors agree. Compilers' own builtins stand in for <immintrin.h>, which alone costs
 // 0.6 s of g++ 12; g++ and clang share them.
 
-#ifndef REWAL_CODEC_CRC32C_X86_HPP
-#define REWAL_CODEC_CRC32C_X86_HPP
+#ifndef REWAL_CRC32C_X86_HPP
+#define REWAL_CRC32C_X86_HPP
 
 #include <cstdint>
 
@@ -97,4 +97,4 @@ REWAL_CRC_FOLD REWAL_INLINE std::uint64_t crc32c_moved(std::uint64_t state, std:
 
 #endif  // REWAL_X86_64
 
-#endif  // REWAL_CODEC_CRC32C_X86_HPP
+#endif  // REWAL_CRC32C_X86_HPP

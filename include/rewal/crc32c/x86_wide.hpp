@@ -7,16 +7,16 @@
 // crc32 and the multiplier are different units of the processor, so a loop that keeps both busy adds their speeds:
 // 8 bytes a cycle from the streams and, on Zen 3 and 4, 8 from 256-bit or 16 from 512-bit vectors.
 
-#ifndef REWAL_CODEC_CRC32C_X86_WIDE_HPP
-#define REWAL_CODEC_CRC32C_X86_WIDE_HPP
+#ifndef REWAL_CRC32C_X86_WIDE_HPP
+#define REWAL_CRC32C_X86_WIDE_HPP
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 
-#include <rewal/codec/crc32c_math.hpp>
-#include <rewal/codec/crc32c_streams.hpp>
-#include <rewal/codec/crc32c_x86.hpp>
+#include <rewal/crc32c/math.hpp>
+#include <rewal/crc32c/streams.hpp>
+#include <rewal/crc32c/x86.hpp>
 #include <rewal/platform.hpp>
 
 // g++ for Windows aligns the stack to 16 bytes only and then spills wide registers with aligned stores (its bug 54412).
@@ -141,8 +141,8 @@ template <bool Copy>
 inline constexpr std::size_t crc32c_avx512_from = Copy ? 80 : 48;
 
 /// A locked instruction that follows waits for all stores. So a copy that is not long is made beside the checksum, in a
-/// quarter as many. On a Zen 5, g++ 12, a swap, a frame and its mark: 64 bytes of payload 8.3 ns, 9.0 with the copy inside
-/// the checksum; 128 bytes 10.7 and 11.0; 256 bytes 12.1 and 12.9; 384 bytes 17.1 and 16.0.
+/// quarter as many. On a Zen 5, g++ 12, a swap, a frame and its mark: 64 bytes of payload 8.3 ns, 9.0 with the copy
+/// inside the checksum; 128 bytes 10.7 and 11.0; 256 bytes 12.1 and 12.9; 384 bytes 17.1 and 16.0.
 inline constexpr std::size_t crc32c_copied_beside = 320;
 
 template <Crc32cBlock copying, std::size_t copying_from, Crc32cBlock reading, std::size_t reading_from>
@@ -169,4 +169,4 @@ REWAL_CRC_AVX2 std::uint32_t crc32c_prefixed_copy_wide(const Crc32cPrefix& prefi
 
 #endif  // REWAL_CRC_WIDE
 
-#endif  // REWAL_CODEC_CRC32C_X86_WIDE_HPP
+#endif  // REWAL_CRC32C_X86_WIDE_HPP

@@ -3,8 +3,8 @@
 // Batch: records gathered by the caller, to be appended as one frame, all or nothing.
 // Used by one thread at a time. It holds its records already encoded, so that appending it is one copy.
 
-#ifndef REWAL_CODEC_BATCH_HPP
-#define REWAL_CODEC_BATCH_HPP
+#ifndef REWAL_FORMAT_BATCH_HPP
+#define REWAL_FORMAT_BATCH_HPP
 
 #include <algorithm>
 #include <cstddef>
@@ -15,8 +15,8 @@
 #include <vector>
 
 #include <rewal/bytes.hpp>
-#include <rewal/codec/format.hpp>
-#include <rewal/codec/records.hpp>
+#include <rewal/format/format.hpp>
+#include <rewal/format/records.hpp>
 
 namespace rewal {
 
@@ -110,4 +110,4 @@ struct BatchAccess {
 }  // namespace detail
 }  // namespace rewal
 
-#endif  // REWAL_CODEC_BATCH_HPP
+#endif  // REWAL_FORMAT_BATCH_HPP

@@ -3,8 +3,8 @@
 // An event as the log hands it out: owned, or as a view into the log's bytes.
 // Plain values. Where they come from, and how long a view lives, is said by the reader that gives them.
 
-#ifndef REWAL_CODEC_EVENT_HPP
-#define REWAL_CODEC_EVENT_HPP
+#ifndef REWAL_FORMAT_EVENT_HPP
+#define REWAL_FORMAT_EVENT_HPP
 
 #include <cstddef>
 #include <cstdint>
@@ -43,4 +43,4 @@ struct BorrowedEvent {
 
 }  // namespace rewal
 
-#endif  // REWAL_CODEC_EVENT_HPP
+#endif  // REWAL_FORMAT_EVENT_HPP

@@ -49,15 +49,15 @@
 // DOWNSIDES. The size is believed only after the CRC, so a damaged size field hides where the next frame begins;
 // finding one again takes a search for the magic. There is no file header: an empty log and an empty file are one.
 
-#ifndef REWAL_CODEC_FORMAT_HPP
-#define REWAL_CODEC_FORMAT_HPP
+#ifndef REWAL_FORMAT_FORMAT_HPP
+#define REWAL_FORMAT_FORMAT_HPP
 
 #include <cstddef>
 #include <cstdint>
 
 #include <rewal/bytes.hpp>
-#include <rewal/codec/crc32c.hpp>
-#include <rewal/codec/little_endian.hpp>
+#include <rewal/crc32c/crc32c.hpp>
+#include <rewal/little_endian.hpp>
 #include <rewal/lsn.hpp>
 
 namespace rewal::detail::format {
@@ -115,7 +115,8 @@ struct HeaderWords {
 };
 
 [[nodiscard]] inline HeaderWords header_words(const Header& header) noexcept {
-  static_assert(magic_at == 0 && version_at == 4 && flags_at == 6 && count_at == 8 && first_lsn_at == 12 && size_at == 20);
+  static_assert(magic_at == 0 && version_at == 4 && flags_at == 6 && count_at == 8 && first_lsn_at == 12 &&
+                size_at == 20);
   return {std::uint64_t{header.magic} | std::uint64_t{header.version} << 32 | std::uint64_t{header.flags} << 48,
           std::uint64_t{header.count} | header.first_lsn << 32,
           header.first_lsn >> 32 | std::uint64_t{header.size} << 32};
@@ -132,10 +133,10 @@ inline void store_header(std::byte* frame, const Header& header) noexcept {
 /// What stands at some place in the file, by the rules above.
 enum class Validity : std::uint8_t {
   valid,
-  torn,         ///< rule 1: no whole frame begins here
-  bad_crc,      ///< rule 2
-  unknown,      ///< rule 3: right CRC, another version of the format
-  malformed,    ///< rules 4 and 5: right CRC, impossible content
+  torn,       ///< rule 1: no whole frame begins here
+  bad_crc,    ///< rule 2
+  unknown,    ///< rule 3: right CRC, another version of the format
+  malformed,  ///< rules 4 and 5: right CRC, impossible content
 };
 
 struct Checked {
@@ -162,8 +163,8 @@ struct Checked {
   std::size_t left = region.size();
   for (std::uint32_t i = 0; i < count; ++i) {
     if (left < record_header_bytes) return false;
-    const std::uint64_t content = std::uint64_t{load_le<std::uint32_t>(at + payload_length_at)} +
-                                  load_le<std::uint16_t>(at + meta_length_at);
+    const std::uint64_t content =
+        std::uint64_t{load_le<std::uint32_t>(at + payload_length_at)} + load_le<std::uint16_t>(at + meta_length_at);
     left -= record_header_bytes;
     if (content > left) return false;
     at += record_header_bytes + static_cast<std::size_t>(content);
@@ -202,4 +203,4 @@ template <class = void>
 
 }  // namespace rewal::detail::format
 
-#endif  // REWAL_CODEC_FORMAT_HPP
+#endif  // REWAL_FORMAT_FORMAT_HPP

@@ -4,8 +4,8 @@
 // Used by one thread, once. The room may come in two pieces; who owns it, and who is told that the frame is complete,
 // is left to the caller.
 
-#ifndef REWAL_CODEC_FRAME_SINK_HPP
-#define REWAL_CODEC_FRAME_SINK_HPP
+#ifndef REWAL_FORMAT_FRAME_SINK_HPP
+#define REWAL_FORMAT_FRAME_SINK_HPP
 
 #include <algorithm>
 #include <cstddef>
@@ -14,10 +14,10 @@
 #include <span>
 
 #include <rewal/bytes.hpp>
-#include <rewal/codec/crc32c.hpp>
-#include <rewal/codec/format.hpp>
-#include <rewal/codec/little_endian.hpp>
-#include <rewal/codec/records.hpp>
+#include <rewal/crc32c/crc32c.hpp>
+#include <rewal/format/format.hpp>
+#include <rewal/format/records.hpp>
+#include <rewal/little_endian.hpp>
 #include <rewal/platform.hpp>
 
 namespace rewal::detail {
@@ -30,7 +30,8 @@ struct NoProgress {
 
 /// The frame of one event, to `room` in one piece: the short way.
 template <class = void>
-REWAL_INLINE void encode_record_frame(std::byte* room, Lsn lsn, std::uint32_t size, Bytes payload, Bytes meta) noexcept {
+REWAL_INLINE void encode_record_frame(std::byte* room, Lsn lsn, std::uint32_t size, Bytes payload,
+                                      Bytes meta) noexcept {
   format::Header header;
   header.count = 1;
   header.first_lsn = lsn;
@@ -121,17 +122,18 @@ void set_synced_before(const IndexableBytes& frame) noexcept {
   frame[format::flags_at] |= std::byte{format::flag_synced_before};
 }
 
-/// Mends the CRC of the complete `frame[0, size)` after set_synced_before(): the CRC is linear, so one bit changes it by
-/// a constant that depends on the frame's size alone.
+/// Mends the CRC of the complete `frame[0, size)` after set_synced_before(): the CRC is linear, so one bit changes it
+/// by a constant that depends on the frame's size alone.
 template <class IndexableBytes>
 void mend_crc_after_set(const IndexableBytes& frame, std::size_t size) noexcept {
   const std::size_t crc_at = size - format::trailer_bytes;
   std::byte trailer[format::trailer_bytes];
   for (std::size_t i = 0; i < sizeof trailer; ++i) trailer[i] = frame[crc_at + i];
-  store_le(trailer, crc32c_flip(load_le<std::uint32_t>(trailer), format::flag_synced_before, crc_at - format::flags_at - 1));
+  store_le(trailer,
+           crc32c_flip(load_le<std::uint32_t>(trailer), format::flag_synced_before, crc_at - format::flags_at - 1));
   for (std::size_t i = 0; i < sizeof trailer; ++i) frame[crc_at + i] = trailer[i];
 }
 
 }  // namespace rewal::detail
 
-#endif  // REWAL_CODEC_FRAME_SINK_HPP
+#endif  // REWAL_FORMAT_FRAME_SINK_HPP

@@ -3,8 +3,8 @@
 // Records inside a frame's region: writing one, and walking over those that format::holds_records() accepted.
 // Pure functions and small views over bytes; they check nothing, since their bytes were checked before.
 
-#ifndef REWAL_CODEC_RECORDS_HPP
-#define REWAL_CODEC_RECORDS_HPP
+#ifndef REWAL_FORMAT_RECORDS_HPP
+#define REWAL_FORMAT_RECORDS_HPP
 
 #include <cstddef>
 #include <cstdint>
@@ -13,9 +13,9 @@
 #include <optional>
 
 #include <rewal/bytes.hpp>
-#include <rewal/codec/event.hpp>
-#include <rewal/codec/format.hpp>
-#include <rewal/codec/little_endian.hpp>
+#include <rewal/format/event.hpp>
+#include <rewal/format/format.hpp>
+#include <rewal/little_endian.hpp>
 #include <rewal/platform.hpp>
 
 namespace rewal {
@@ -134,4 +134,4 @@ class Events {
 
 }  // namespace rewal
 
-#endif  // REWAL_CODEC_RECORDS_HPP
+#endif  // REWAL_FORMAT_RECORDS_HPP

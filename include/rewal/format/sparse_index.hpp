@@ -10,8 +10,8 @@
 //   3. Entries are at least `stride` bytes of file apart. When there are max_entries of them, every second one is
 //      dropped and the stride doubles: the memory is bounded whatever the file's size.
 
-#ifndef REWAL_CODEC_SPARSE_INDEX_HPP
-#define REWAL_CODEC_SPARSE_INDEX_HPP
+#ifndef REWAL_FORMAT_SPARSE_INDEX_HPP
+#define REWAL_FORMAT_SPARSE_INDEX_HPP
 
 #include <algorithm>
 #include <cstddef>
@@ -80,4 +80,4 @@ class SparseIndex {
 
 }  // namespace rewal::detail
 
-#endif  // REWAL_CODEC_SPARSE_INDEX_HPP
+#endif  // REWAL_FORMAT_SPARSE_INDEX_HPP

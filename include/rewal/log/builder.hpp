@@ -16,22 +16,22 @@
 #include <type_traits>
 #include <utility>
 
-#include <rewal/codec/compressor.hpp>
-#include <rewal/codec/format.hpp>
-#include <rewal/codec/indexer.hpp>
+#include <rewal/commit/core.hpp>
+#include <rewal/commit/writer_thread.hpp>
 #include <rewal/error.hpp>
-#include <rewal/log/background.hpp>
-#include <rewal/log/core.hpp>
-#include <rewal/log/hooks.hpp>
+#include <rewal/format/format.hpp>
 #include <rewal/log/wal.hpp>
 #include <rewal/lsn.hpp>
 #include <rewal/options.hpp>
+#include <rewal/out_of_memory.hpp>
 #include <rewal/platform.hpp>
+#include <rewal/policy/compressor.hpp>
+#include <rewal/policy/hooks.hpp>
+#include <rewal/policy/indexer.hpp>
+#include <rewal/read/shared_log.hpp>
+#include <rewal/recovery/recovery.hpp>
 #include <rewal/result.hpp>
-#include <rewal/river/read_side.hpp>
-#include <rewal/river/recovery.hpp>
 #include <rewal/storage/file_storage.hpp>
-#include <rewal/storage/out_of_memory.hpp>
 #include <rewal/storage/path.hpp>
 #include <rewal/storage/storage.hpp>
 
@@ -44,44 +44,62 @@ template <class S, class C, class I, class H>
 class [[nodiscard]] Builder {
  public:
   /// When the writer fsyncs unasked. Default SyncMode::never.
-  Builder& sync_mode(SyncMode mode) & { return set([&] { options_.sync_mode = mode; }); }
+  Builder& sync_mode(SyncMode mode) & {
+    return set([&] { options_.sync_mode = mode; });
+  }
   Builder&& sync_mode(SyncMode mode) && { return std::move(sync_mode(mode)); }
 
   /// What append does when the queue is full. Default Backpressure::block.
-  Builder& backpressure(Backpressure what) & { return set([&] { options_.backpressure = what; }); }
+  Builder& backpressure(Backpressure what) & {
+    return set([&] { options_.backpressure = what; });
+  }
   Builder&& backpressure(Backpressure what) && { return std::move(backpressure(what)); }
 
   /// What build() does with damage. Default Recovery::repair.
-  Builder& recovery(Recovery policy) & { return set([&] { options_.recovery = policy; }); }
+  Builder& recovery(Recovery policy) & {
+    return set([&] { options_.recovery = policy; });
+  }
   Builder&& recovery(Recovery policy) && { return std::move(recovery(policy)); }
 
   /// Most frames accepted and not yet written, the write in progress included. Default 4096.
-  Builder& queue_capacity(std::uint64_t frames) & { return set([&] { options_.queue_capacity = frames; }); }
+  Builder& queue_capacity(std::uint64_t frames) & {
+    return set([&] { options_.queue_capacity = frames; });
+  }
   Builder&& queue_capacity(std::uint64_t frames) && { return std::move(queue_capacity(frames)); }
 
   /// Most bytes of them, up to 1 GiB; a larger single frame is accepted when it stands alone, and later appends queue
   /// behind it. Default 2112 KiB: producers and writer rarely meet, and two frames of 1 MiB are in flight at once
   /// (bench_defaults). Of more than 4 MiB, a ninth holds the queue's own marks. An idle log gives the memory back.
-  Builder& queue_bytes(std::uint64_t bytes) & { return set([&] { options_.queue_bytes = bytes; }); }
+  Builder& queue_bytes(std::uint64_t bytes) & {
+    return set([&] { options_.queue_bytes = bytes; });
+  }
   Builder&& queue_bytes(std::uint64_t bytes) && { return std::move(queue_bytes(bytes)); }
 
-  /// Most bytes in one write, a larger single frame excepted. Default 64 KiB. Where more than that is queued, a write ends
-  /// at a multiple of this (of the power of two below it) in the file, inside a frame too: whole pages cost less.
-  Builder& buffer_capacity(std::uint64_t bytes) & { return set([&] { options_.buffer_capacity = bytes; }); }
+  /// Most bytes in one write, a larger single frame excepted. Default 64 KiB. Where more than that is queued, a write
+  /// ends at a multiple of this (of the power of two below it) in the file, inside a frame too: whole pages cost less.
+  Builder& buffer_capacity(std::uint64_t bytes) & {
+    return set([&] { options_.buffer_capacity = bytes; });
+  }
   Builder&& buffer_capacity(std::uint64_t bytes) && { return std::move(buffer_capacity(bytes)); }
 
   /// Larger appends are `invalid_record`, and decompression stops there (`corrupted`). Default 1 GiB; the format itself
   /// ends below 4 GiB.
-  Builder& max_frame_bytes(std::uint64_t bytes) & { return set([&] { options_.max_frame_bytes = bytes; }); }
+  Builder& max_frame_bytes(std::uint64_t bytes) & {
+    return set([&] { options_.max_frame_bytes = bytes; });
+  }
   Builder&& max_frame_bytes(std::uint64_t bytes) && { return std::move(max_frame_bytes(bytes)); }
 
   /// Grow the file in steps of this size, so that an fsync need not write the file's size. A clean close cuts the file
   /// to its true length. 0 is off. Default 4 MiB.
-  Builder& preallocate(std::uint64_t bytes) & { return set([&] { options_.preallocate_bytes = bytes; }); }
+  Builder& preallocate(std::uint64_t bytes) & {
+    return set([&] { options_.preallocate_bytes = bytes; });
+  }
   Builder&& preallocate(std::uint64_t bytes) && { return std::move(preallocate(bytes)); }
 
   /// First LSN of an empty log; ignored when the log holds events. Default 1; 0 is invalid.
-  Builder& start_lsn(Lsn lsn) & { return set([&] { options_.start_lsn = lsn; }); }
+  Builder& start_lsn(Lsn lsn) & {
+    return set([&] { options_.start_lsn = lsn; });
+  }
   Builder&& start_lsn(Lsn lsn) && { return std::move(start_lsn(lsn)); }
 
   /// Shrinks frames, and reads compressed ones.
@@ -92,18 +110,20 @@ class [[nodiscard]] Builder {
   /// Hears of each event once it is written.
   template <Indexer T>
   [[nodiscard]] Builder<S, C, T, H> indexer(T policy) {
-    return {std::move(path_), options_, std::move(storage_), std::move(compressor_), std::move(policy), std::move(hooks_)};
+    return {std::move(path_),       options_,          std::move(storage_),
+            std::move(compressor_), std::move(policy), std::move(hooks_)};
   }
   /// Hears of what the log does.
   template <Hooks T>
   [[nodiscard]] Builder<S, C, I, T> hooks(T policy) {
-    return {std::move(path_), options_, std::move(storage_), std::move(compressor_), std::move(indexer_), std::move(policy)};
+    return {std::move(path_),    options_,         std::move(storage_), std::move(compressor_),
+            std::move(indexer_), std::move(policy)};
   }
   /// Keeps the bytes instead of a file; the path is then only a name.
   template <Storage T>
   [[nodiscard]] Builder<T, C, I, H> storage(T policy) {
-    return {std::move(path_),       options_,          std::optional<T>(std::move(policy)),
-            std::move(compressor_), std::move(indexer_), std::move(hooks_)};
+    return {std::move(path_),    options_,         std::optional<T>(std::move(policy)), std::move(compressor_),
+            std::move(indexer_), std::move(hooks_)};
   }
 
   /// Opens the log: takes the lock, recovers what the file holds, fsyncs what it keeps and starts the writer thread.
@@ -112,7 +132,8 @@ class [[nodiscard]] Builder {
   [[nodiscard]] Result<Wal<S, C, I, H>> build() {
     static_assert(detail::require_fitting_extras<S>());
     if (const auto sense = check(); !sense) return sense.error();
-    if (used_up_) return Error(Errc::invalid_state, "this builder's policies went into an earlier build(): open(...) another");
+    if (used_up_)
+      return Error(Errc::invalid_state, "this builder's policies went into an earlier build(): open(...) another");
     const bool storage_was_given = storage_.has_value();
     if constexpr (std::is_same_v<S, FileStorage>) {
       if (!storage_was_given) {
@@ -133,7 +154,7 @@ class [[nodiscard]] Builder {
   friend class Builder;
 
   using Core = detail::Core<S, C, I, H>;
-  using Side = detail::ReadSide<S, C>;
+  using Shared = detail::SharedLog<S, C>;
 
   explicit Builder(PathArg path) : path_(std::move(path)) {}
   Builder(PathArg path, const detail::Options& options, std::optional<S> storage, C compressor, I indexer, H hooks)
@@ -154,12 +175,14 @@ class [[nodiscard]] Builder {
     using detail::invalid_argument;
     if (options_.queue_capacity == 0) return invalid_argument("queue_capacity is 0: allow at least one frame");
     if (options_.queue_bytes == 0) return invalid_argument("queue_bytes is 0: allow at least one byte");
-    if (options_.queue_bytes > detail::Ring<>::most_bytes) return invalid_argument("queue_bytes is over 1 GiB: allow less");
+    if (options_.queue_bytes > detail::Ring<>::most_bytes)
+      return invalid_argument("queue_bytes is over 1 GiB: allow less");
     if (options_.buffer_capacity == 0) return invalid_argument("buffer_capacity is 0: allow at least one byte");
     if (options_.max_frame_bytes < detail::format::min_frame_bytes) {
       return invalid_argument("max_frame_bytes is below 34: no frame is that small");
     }
-    if (options_.sync_mode.period().count() < 0) return invalid_argument("the sync interval is negative: pass 0 or more");
+    if (options_.sync_mode.period().count() < 0)
+      return invalid_argument("the sync interval is negative: pass 0 or more");
     if (options_.start_lsn == 0 || options_.start_lsn > detail::max_lsn) {
       return invalid_argument("start_lsn is 0 or over 2^64-2: the first LSN is at least 1");
     }
@@ -167,12 +190,12 @@ class [[nodiscard]] Builder {
   }
 
   [[nodiscard]] Result<Wal<S, C, I, H>> open_on(S storage) {
-    auto side = std::make_shared<Side>(std::move(storage), std::move(compressor_), options_.max_frame_bytes);
-    auto recovered = detail::recover(*side, options_.recovery, options_.start_lsn);
+    auto shared = std::make_shared<Shared>(std::move(storage), std::move(compressor_), options_.max_frame_bytes);
+    auto recovered = detail::recover(*shared, options_.recovery, options_.start_lsn);
     if (!recovered) return recovered.error();
     const std::uint64_t end = recovered->report.kept_bytes;
-    side->written_end.store(end, std::memory_order_release);
-    auto core = std::make_unique<Core>(std::move(side), std::move(indexer_), std::move(hooks_), options_,
+    shared->written_end.store(end, std::memory_order_release);
+    auto core = std::make_unique<Core>(std::move(shared), std::move(indexer_), std::move(hooks_), options_,
                                        std::move(recovered->report), end, recovered->last_lsn);
     if (recovered->damage_at) {
       core->corruptions = 1;
@@ -186,13 +209,13 @@ class [[nodiscard]] Builder {
   [[nodiscard]] static Result<void> start_writer(Core& core) {
 #if REWAL_EXCEPTIONS
     try {
-      core.thread = std::thread([&core] { detail::Background<Core>(core).run(); });
+      core.thread = std::thread([&core] { detail::WriterThread<Core>(core).run(); });
       return {};
     } catch (const std::system_error& refused) {
       return Error(Errc::io, refused.code(), "the writer thread could not be started: free threads and open again");
     }
 #else
-    core.thread = std::thread([&core] { detail::Background<Core>(core).run(); });
+    core.thread = std::thread([&core] { detail::WriterThread<Core>(core).run(); });
     return {};
 #endif
   }

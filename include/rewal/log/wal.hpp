@@ -13,21 +13,21 @@
 #include <optional>
 #include <utility>
 
+#include <rewal/append/appending.hpp>
 #include <rewal/bytes.hpp>
-#include <rewal/codec/batch.hpp>
-#include <rewal/codec/compressor.hpp>
-#include <rewal/codec/indexer.hpp>
+#include <rewal/commit/core.hpp>
+#include <rewal/commit/group_commit.hpp>
+#include <rewal/commit/lifecycle.hpp>
 #include <rewal/error.hpp>
-#include <rewal/log/appending.hpp>
-#include <rewal/log/core.hpp>
-#include <rewal/log/hooks.hpp>
-#include <rewal/log/lifecycle.hpp>
-#include <rewal/log/waiting.hpp>
+#include <rewal/format/batch.hpp>
 #include <rewal/lsn.hpp>
 #include <rewal/options.hpp>
+#include <rewal/policy/compressor.hpp>
+#include <rewal/policy/hooks.hpp>
+#include <rewal/policy/indexer.hpp>
+#include <rewal/read/iterator.hpp>
+#include <rewal/read/replay.hpp>
 #include <rewal/result.hpp>
-#include <rewal/river/iterator.hpp>
-#include <rewal/river/replay.hpp>
 #include <rewal/stats.hpp>
 #include <rewal/storage/file_storage.hpp>
 #include <rewal/storage/path.hpp>
@@ -44,9 +44,9 @@ class Builder;
 /// Made by `Wal<>::open(path)...build()`. Movable, not copyable. A moved-from log is `init` and its calls return
 /// `not_running`; assigning to a running log shuts it down first.
 ///
-/// Errors that every call may return: `not_running`; `draining` while shutting down; `closed` afterwards; after a failed
-/// write or fsync that first error, with its errno, for ever; `invalid_state` on a thread that is inside a policy call
-/// (hook, indexer, compressor, storage) of this log. Further ones are said at each call.
+/// Errors that every call may return: `not_running`; `draining` while shutting down; `closed` afterwards; after a
+/// failed write or fsync that first error, with its errno, for ever; `invalid_state` on a thread that is inside a
+/// policy call (hook, indexer, compressor, storage) of this log. Further ones are said at each call.
 ///
 /// The queue is lock-free in its claim: a producer that the system stalls between claiming its place and publishing its
 /// frame delays what comes after it, since the file has no holes.
@@ -116,14 +116,14 @@ class [[nodiscard]] Wal {
   /// process, not a power loss. In SyncMode::batch it has been fsynced as well.
   Result<void> flush() {
     if (!core_) return Errc::not_running;
-    return detail::Waiting<Core>(*core_).flush();
+    return detail::GroupCommit<Core>(*core_).flush();
   }
 
   /// Fsyncs everything written: it survives a power loss. Concurrent callers share one fsync. What is still queued is
   /// not covered: flush() first, or use wait_durable().
   Result<void> sync() {
     if (!core_) return Errc::not_running;
-    return detail::Waiting<Core>(*core_).sync();
+    return detail::GroupCommit<Core>(*core_).sync();
   }
 
   /// Returns once every event up to `lsn` is fsynced, causing the write and the fsync if nothing else does. Concurrent
@@ -131,7 +131,7 @@ class [[nodiscard]] Wal {
   /// Errors: `invalid_lsn` for an LSN that was never assigned (those found at open count as assigned).
   Result<void> wait_durable(Lsn lsn) {
     if (!core_) return lsn == 0 ? Result<void>() : Errc::not_running;
-    return detail::Waiting<Core>(*core_).wait_durable(lsn);
+    return detail::GroupCommit<Core>(*core_).wait_durable(lsn);
   }
 
   // ---- reading ---------------------------------------------------------------------------------------------------
@@ -143,14 +143,14 @@ class [[nodiscard]] Wal {
   template <detail::ReplayFunction F>
   Result<std::uint64_t> replay(Lsn from, F&& f) const {
     if (const auto error = unreadable()) return *error;
-    return detail::replay(core_->side, from, std::forward<F>(f));
+    return detail::replay(core_->shared, from, std::forward<F>(f));
   }
 
   /// A reader over what is written now, from the first event with `lsn >= from`; found through an index, not a scan.
   /// Used by one thread. It outlives the log: its next call then returns `closed`.
   [[nodiscard]] Result<Iterator> iterator(Lsn from = 0) const {
     if (const auto error = unreadable()) return *error;
-    return Iterator(core_->side, from);
+    return Iterator(core_->shared, from);
   }
 
   // ---- observing: lock-free, any state, also from inside a policy --------------------------------------------------
@@ -215,7 +215,7 @@ class [[nodiscard]] Wal {
 
   [[nodiscard]] Result<Lsn> awaited(const Result<Lsn>& lsn) {
     if (!lsn) return lsn;
-    const Result<void> durable = detail::Waiting<Core>(*core_).wait_durable(*lsn);
+    const Result<void> durable = detail::GroupCommit<Core>(*core_).wait_durable(*lsn);
     return durable ? lsn : Result<Lsn>(durable.error().at_lsn(*lsn));
   }
 

@@ -4,8 +4,8 @@
 // A compressor may be called from several threads at once. Whether a frame is worth storing compressed, and what its
 // bytes mean, is left to the log and its readers.
 
-#ifndef REWAL_CODEC_COMPRESSOR_HPP
-#define REWAL_CODEC_COMPRESSOR_HPP
+#ifndef REWAL_POLICY_COMPRESSOR_HPP
+#define REWAL_POLICY_COMPRESSOR_HPP
 
 #include <algorithm>
 #include <concepts>
@@ -41,13 +41,13 @@ concept DecompressesBounded = requires(C& c, Bytes source, std::vector<std::byte
 /// The default: frames are stored as they are.
 struct NoCompressor {};
 
-/// A policy that shrinks the records of a frame, or NoCompressor. `compress` and `decompress` append to their target. `decompress` may
-/// take a third parameter, the most bytes it may produce; one that does not is trusted to be bounded by itself, and
-/// what it produced is checked afterwards. An error fails that append alone and is returned as it is; an exception
-/// becomes `invalid_record` (`corrupted` when reading). Called from several threads at once.
+/// A policy that shrinks the records of a frame, or NoCompressor. `compress` and `decompress` append to their target.
+/// `decompress` may take a third parameter, the most bytes it may produce; one that does not is trusted to be bounded
+/// by itself, and what it produced is checked afterwards. An error fails that append alone and is returned as it is; an
+/// exception becomes `invalid_record` (`corrupted` when reading). Called from several threads at once.
 template <class C>
 concept Compressor = std::is_same_v<C, NoCompressor> ||
-                     (detail::Compresses<C> && (detail::DecompressesBounded<C> || detail::DecompressesUnbounded<C>));
+    (detail::Compresses<C> && (detail::DecompressesBounded<C> || detail::DecompressesUnbounded<C>));
 
 namespace detail {
 
@@ -58,7 +58,9 @@ inline constexpr bool has_compressor = !std::is_same_v<C, NoCompressor>;
 template <Compressor C>
 [[nodiscard]] Result<void> compress_guarded(C& compressor, Bytes source, std::vector<std::byte>& target) {
   REWAL_TRY { return compressor.compress(source, target); }
-  REWAL_CATCH_ALL { return Error(Errc::invalid_record, "the compressor threw an exception: the event was not appended"); }
+  REWAL_CATCH_ALL {
+    return Error(Errc::invalid_record, "the compressor threw an exception: the event was not appended");
+  }
 }
 
 /// Appends the decompressed `source` to `target`, at most `most` bytes; nothing escapes.
@@ -80,11 +82,13 @@ template <Compressor C>
     return done;
   }
   REWAL_CATCH_ALL {
-    return Error(Errc::corrupted, "the compressor threw an exception: the frame was written with another one or is damaged, or memory ran out");
+    return Error(
+        Errc::corrupted,
+        "the compressor threw an exception: the frame was written with another one or is damaged, or memory ran out");
   }
 }
 
 }  // namespace detail
 }  // namespace rewal
 
-#endif  // REWAL_CODEC_COMPRESSOR_HPP
+#endif  // REWAL_POLICY_COMPRESSOR_HPP

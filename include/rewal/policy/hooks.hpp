@@ -4,8 +4,8 @@
 // Which thread calls which hook is said at each name below. A hook that throws changes nothing and is called again next
 // time; a hook that calls the log is refused.
 
-#ifndef REWAL_LOG_HOOKS_HPP
-#define REWAL_LOG_HOOKS_HPP
+#ifndef REWAL_POLICY_HOOKS_HPP
+#define REWAL_POLICY_HOOKS_HPP
 
 #include <chrono>
 #include <cstddef>
@@ -13,10 +13,10 @@
 #include <type_traits>
 #include <utility>
 
-#include <rewal/codec/records.hpp>
+#include <rewal/format/records.hpp>
 #include <rewal/lsn.hpp>
 #include <rewal/platform.hpp>
-#include <rewal/sync/policy_scope.hpp>
+#include <rewal/policy/policy_scope.hpp>
 
 namespace rewal {
 
@@ -27,11 +27,15 @@ namespace detail {
 
 // For each hook: whether H has it, callable as the contract says, and whether H has a member of that name at all.
 // (An overloaded or templated member cannot be told from none by its name.)
-#define REWAL_HOOK(name, ...)                                                                      \
-  template <class H>                                                                               \
-  concept has_##name = requires(H& hooks) { hooks.name(__VA_ARGS__); };                            \
-  template <class H>                                                                               \
-  concept names_##name = has_##name<H> || requires { &H::name; };
+#define REWAL_HOOK(name, ...)                        \
+  template <class H>                                 \
+  concept has_##name = requires(H & hooks) {         \
+    hooks.name(__VA_ARGS__);                         \
+  };                                                 \
+  template <class H>                                 \
+  concept names_##name = has_##name<H> || requires { \
+    &H::name;                                        \
+  };
 
 REWAL_HOOK(on_start)
 REWAL_HOOK(on_shutdown_start)
@@ -48,8 +52,8 @@ REWAL_HOOK(on_drop, std::declval<std::size_t>())
 
 template <class H>
 concept HasAnyHook = has_on_start<H> || has_on_shutdown_start<H> || has_on_shutdown_done<H> || has_before_append<H> ||
-                     has_after_append<H> || has_before_write<H> || has_after_write<H> || has_before_sync<H> ||
-                     has_after_sync<H> || has_on_corruption<H> || has_on_drop<H>;
+    has_after_append<H> || has_before_write<H> || has_after_write<H> || has_before_sync<H> || has_after_sync<H> ||
+    has_on_corruption<H> || has_on_drop<H>;
 
 // One concept a hook, so that the compiler's message names the one whose signature is wrong.
 template <class H>
@@ -93,10 +97,10 @@ concept HookOnDropFits = has_on_drop<H> || !names_on_drop<H>;
 /// but for NoHooks; nor is one with a right name and a wrong signature, where the compiler can tell.
 template <class H>
 concept Hooks = std::is_same_v<H, NoHooks> ||
-                (detail::HasAnyHook<H> && detail::HookOnStartFits<H> && detail::HookOnShutdownStartFits<H> &&
-                 detail::HookOnShutdownDoneFits<H> && detail::HookBeforeAppendFits<H> && detail::HookAfterAppendFits<H> &&
-                 detail::HookBeforeWriteFits<H> && detail::HookAfterWriteFits<H> && detail::HookBeforeSyncFits<H> &&
-                 detail::HookAfterSyncFits<H> && detail::HookOnCorruptionFits<H> && detail::HookOnDropFits<H>);
+    (detail::HasAnyHook<H>&& detail::HookOnStartFits<H>&& detail::HookOnShutdownStartFits<H>&&
+         detail::HookOnShutdownDoneFits<H>&& detail::HookBeforeAppendFits<H>&& detail::HookAfterAppendFits<H>&&
+             detail::HookBeforeWriteFits<H>&& detail::HookAfterWriteFits<H>&& detail::HookBeforeSyncFits<H>&&
+                 detail::HookAfterSyncFits<H>&& detail::HookOnCorruptionFits<H>&& detail::HookOnDropFits<H>);
 
 namespace detail {
 
@@ -161,4 +165,4 @@ class HookCalls {
 }  // namespace detail
 }  // namespace rewal
 
-#endif  // REWAL_LOG_HOOKS_HPP
+#endif  // REWAL_POLICY_HOOKS_HPP

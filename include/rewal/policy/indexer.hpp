@@ -3,8 +3,8 @@
 // The Indexer policy: user code that hears of each event once it has been written.
 // Called one event at a time, in LSN order. Who calls it, and on which thread, is left to the writer.
 
-#ifndef REWAL_CODEC_INDEXER_HPP
-#define REWAL_CODEC_INDEXER_HPP
+#ifndef REWAL_POLICY_INDEXER_HPP
+#define REWAL_POLICY_INDEXER_HPP
 
 #include <concepts>
 #include <cstdint>
@@ -19,13 +19,14 @@ namespace rewal {
 /// The default: nobody is told.
 struct NoIndexer {};
 
-/// A policy that builds an index of its own, or NoIndexer. `on_append(lsn, meta, offset)` runs once per event, one at a time, in LSN
-/// order, after the event's frame has been written; `offset` is the frame's place in the file. Exceptions are caught.
+/// A policy that builds an index of its own, or NoIndexer. `on_append(lsn, meta, offset)` runs once per event, one at a
+/// time, in LSN order, after the event's frame has been written; `offset` is the frame's place in the file. Exceptions
+/// are caught.
 template <class I>
-concept Indexer =
-    std::is_same_v<I, NoIndexer> || requires(I& indexer, Lsn lsn, std::optional<Bytes> meta, std::uint64_t offset) {
-      { indexer.on_append(lsn, meta, offset) } -> std::same_as<void>;
-    };
+concept Indexer = std::is_same_v<I, NoIndexer> ||
+    requires(I& indexer, Lsn lsn, std::optional<Bytes> meta, std::uint64_t offset) {
+  { indexer.on_append(lsn, meta, offset) } -> std::same_as<void>;
+};
 
 namespace detail {
 
@@ -35,4 +36,4 @@ inline constexpr bool has_indexer = !std::is_same_v<I, NoIndexer>;
 }  // namespace detail
 }  // namespace rewal
 
-#endif  // REWAL_CODEC_INDEXER_HPP
+#endif  // REWAL_POLICY_INDEXER_HPP

@@ -4,8 +4,8 @@
 // Each thread sees its own marks only. The log asks here whether it is being called back from its own policy, and
 // refuses; what a policy may do besides is not decided here.
 
-#ifndef REWAL_SYNC_POLICY_SCOPE_HPP
-#define REWAL_SYNC_POLICY_SCOPE_HPP
+#ifndef REWAL_POLICY_POLICY_SCOPE_HPP
+#define REWAL_POLICY_POLICY_SCOPE_HPP
 
 namespace rewal::detail {
 
@@ -35,4 +35,4 @@ class PolicyScope {
 
 }  // namespace rewal::detail
 
-#endif  // REWAL_SYNC_POLICY_SCOPE_HPP
+#endif  // REWAL_POLICY_POLICY_SCOPE_HPP

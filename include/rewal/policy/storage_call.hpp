@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
 //
-// storage_call: the one way in which rivers call a Storage, so that nothing it throws escapes and it cannot call back.
-// Any thread; the storage's own rules on what may overlap what are the caller's to keep.
-// Retrying, short reads and what an error means for the log are left to the caller.
+// storage_call: the one way in which the log calls a Storage, so that nothing it throws escapes and it cannot call
+// back. Any thread; the storage's own rules on what may overlap what are the caller's to keep. Retrying, short reads
+// and what an error means for the log are left to the caller.
 
-#ifndef REWAL_RIVER_STORAGE_CALL_HPP
-#define REWAL_RIVER_STORAGE_CALL_HPP
+#ifndef REWAL_POLICY_STORAGE_CALL_HPP
+#define REWAL_POLICY_STORAGE_CALL_HPP
 
 #include <system_error>
 #include <utility>
 
 #include <rewal/error.hpp>
 #include <rewal/platform.hpp>
-#include <rewal/sync/policy_scope.hpp>
+#include <rewal/policy/policy_scope.hpp>
 
 namespace rewal::detail {
 
@@ -31,4 +31,4 @@ template <class F>
 
 }  // namespace rewal::detail
 
-#endif  // REWAL_RIVER_STORAGE_CALL_HPP
+#endif  // REWAL_POLICY_STORAGE_CALL_HPP

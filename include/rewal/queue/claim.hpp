@@ -3,13 +3,13 @@
 // Claim: what a producer gets when it asks for a place in the queue, or why it gets none. A value, used by one thread.
 // How it is made is left to claims.hpp, and what is done with it to the ring.
 
-#ifndef REWAL_SYNC_CLAIM_HPP
-#define REWAL_SYNC_CLAIM_HPP
+#ifndef REWAL_QUEUE_CLAIM_HPP
+#define REWAL_QUEUE_CLAIM_HPP
 
 #include <cstdint>
 
 #include <rewal/lsn.hpp>
-#include <rewal/sync/claim_word.hpp>
+#include <rewal/queue/claim_word.hpp>
 
 namespace rewal::detail {
 
@@ -34,4 +34,4 @@ enum class Wake : std::uint8_t { writer, nobody };
 
 }  // namespace rewal::detail
 
-#endif  // REWAL_SYNC_CLAIM_HPP
+#endif  // REWAL_QUEUE_CLAIM_HPP

@@ -13,8 +13,8 @@
 //
 // The head word counts what was claimed, the tail word what was consumed; both wrap, their distance does not.
 
-#ifndef REWAL_SYNC_CLAIM_WORD_HPP
-#define REWAL_SYNC_CLAIM_WORD_HPP
+#ifndef REWAL_QUEUE_CLAIM_WORD_HPP
+#define REWAL_QUEUE_CLAIM_WORD_HPP
 
 #include <bit>
 #include <cstdint>
@@ -83,9 +83,7 @@ class ClaimLayout {
   }
 
   /// A word without flags at place 0.
-  [[nodiscard]] constexpr Word start(Lsn next_lsn) const noexcept {
-    return (next_lsn & lsn_mask_) << lsn_shift_;
-  }
+  [[nodiscard]] constexpr Word start(Lsn next_lsn) const noexcept { return (next_lsn & lsn_mask_) << lsn_shift_; }
 
   [[nodiscard]] constexpr Distance distance(Word tail, Word head) const noexcept {
     const std::uint64_t from = place_of(tail);
@@ -95,9 +93,7 @@ class ClaimLayout {
             ((head >> lsn_shift_) - (tail >> lsn_shift_)) & lsn_mask_};
   }
 
-  [[nodiscard]] static constexpr bool same_place(Word a, Word b) noexcept {
-    return ((a ^ b) & ~claim_flag::all) == 0;
-  }
+  [[nodiscard]] static constexpr bool same_place(Word a, Word b) noexcept { return ((a ^ b) & ~claim_flag::all) == 0; }
 
   /// Where in the ring's memory the word's place is.
   [[nodiscard]] constexpr std::uint64_t offset(Word word) const noexcept {
@@ -127,10 +123,10 @@ class ClaimLayout {
   std::uint64_t place_mask_ = 0;
   std::uint64_t frame_mask_ = 0;  // 0: frames are counted apart
   std::uint64_t lsn_mask_ = 1;
-  Word one_ = 0;                  // one frame with one record
-  Word carries_ = 0;              // the bits that the LSN and the frames carry into
+  Word one_ = 0;      // one frame with one record
+  Word carries_ = 0;  // the bits that the LSN and the frames carry into
 };
 
 }  // namespace rewal::detail
 
-#endif  // REWAL_SYNC_CLAIM_WORD_HPP
+#endif  // REWAL_QUEUE_CLAIM_WORD_HPP

@@ -4,8 +4,8 @@
 // the log is idle and comes again page by page as it is used; what is small, or on a system without mappings of memory,
 // is on the heap and stays. Whoever gives it back must have it to himself; that is left to the ring.
 
-#ifndef REWAL_SYNC_QUEUE_MEMORY_HPP
-#define REWAL_SYNC_QUEUE_MEMORY_HPP
+#ifndef REWAL_QUEUE_QUEUE_MEMORY_HPP
+#define REWAL_QUEUE_QUEUE_MEMORY_HPP
 
 #include <cstddef>
 #include <memory>
@@ -67,4 +67,4 @@ class QueueMemory {
 
 }  // namespace rewal::detail
 
-#endif  // REWAL_SYNC_QUEUE_MEMORY_HPP
+#endif  // REWAL_QUEUE_QUEUE_MEMORY_HPP

@@ -2,8 +2,8 @@
 //
 // Ring: the lock-free queue of the log, one ring of bytes. A producer claims its place and its LSNs, fills its bytes in
 // place, then publishes; the consumer takes contiguous published bytes.
-// Any number of producers; one consumer at a time, whoever holds the pen. The claims are in claims.hpp; what the bytes
-// mean, who waits for room and who wakes whom is left to others.
+// Any number of producers; one consumer at a time, whoever holds the write lock. The claims are in claims.hpp; what the
+// bytes mean, who waits for room and who wakes whom is left to others.
 //
 // INVARIANTS (I1, I2 and I5 to I7 are those of the claims)
 //   I3  No two frames in flight begin in the same 32 bytes: the smallest frame has 34. So one mark per 32 bytes of
@@ -17,15 +17,15 @@
 //   R8  publish_large: large.store(release) with R9 the consumer's large.load(acquire): so many bytes of the frame are
 //       there. Back by R3 and the clearing of `held` (seq_cst), which a later holder reads.
 //
-// LARGE FRAMES. A frame larger than the ring is in flight alone (I6). It lies in the ring's memory from its start and, for
-// what does not fit, in memory of its own. So the queue never holds more memory than the larger of its capacity and one
-// frame.
+// LARGE FRAMES. A frame larger than the ring is in flight alone (I6). It lies in the ring's memory from its start and,
+// for what does not fit, in memory of its own. So the queue never holds more memory than the larger of its capacity and
+// one frame.
 //
 // MEMORY. That of a large queue is given back while the log is idle, by the consumer as a holder of an empty queue:
 // nobody has a place in it then, and by I6 nobody gets one meanwhile.
 
-#ifndef REWAL_SYNC_RING_HPP
-#define REWAL_SYNC_RING_HPP
+#ifndef REWAL_QUEUE_RING_HPP
+#define REWAL_QUEUE_RING_HPP
 
 #include <algorithm>
 #include <cstddef>
@@ -34,9 +34,9 @@
 #include <utility>
 
 #include <rewal/lsn.hpp>
-#include <rewal/sync/claims.hpp>
-#include <rewal/sync/queue_memory.hpp>
-#include <rewal/sync/ring_span.hpp>
+#include <rewal/queue/claims.hpp>
+#include <rewal/queue/queue_memory.hpp>
+#include <rewal/queue/ring_span.hpp>
 #include <rewal/sync/threads.hpp>
 
 namespace rewal::detail {
@@ -223,15 +223,15 @@ class Ring : public Claims<Threads> {
     return {{memory_.get() + begin, to_end}, {memory_.get(), bytes - to_end}};
   }
 
-  const std::size_t memory_bytes_;                           // one lap
-  QueueMemory memory_;                                       // a frame's bytes: by its claimer, then by the consumer
-  const std::unique_ptr<Atomic<std::uint32_t>[]> marks_;     // frame sizes: set by claimers, cleared by the consumer
-  LargeRest large_rest_;                                     // by the holder, then by the consumer (R8)
-  std::uint32_t large_size_ = 0;                             // by the holder (R8)
-  Atomic<std::size_t> large_published_{0};                   // by the holder, cleared by the consumer (R8)
-  std::uint64_t used_bytes_ = 0;                             // by the consumer: consumed since memory was given back
+  const std::size_t memory_bytes_;                        // one lap
+  QueueMemory memory_;                                    // a frame's bytes: by its claimer, then by the consumer
+  const std::unique_ptr<Atomic<std::uint32_t>[]> marks_;  // frame sizes: set by claimers, cleared by the consumer
+  LargeRest large_rest_;                                  // by the holder, then by the consumer (R8)
+  std::uint32_t large_size_ = 0;                          // by the holder (R8)
+  Atomic<std::size_t> large_published_{0};                // by the holder, cleared by the consumer (R8)
+  std::uint64_t used_bytes_ = 0;                          // by the consumer: consumed since memory was given back
 };
 
 }  // namespace rewal::detail
 
-#endif  // REWAL_SYNC_RING_HPP
+#endif  // REWAL_QUEUE_RING_HPP

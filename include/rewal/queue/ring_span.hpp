@@ -2,8 +2,8 @@
 //
 // RingSpan: bytes of a ring, which may run over its end and go on at its start. A view, used like a span.
 
-#ifndef REWAL_SYNC_RING_SPAN_HPP
-#define REWAL_SYNC_RING_SPAN_HPP
+#ifndef REWAL_QUEUE_RING_SPAN_HPP
+#define REWAL_QUEUE_RING_SPAN_HPP
 
 #include <cstddef>
 #include <span>
@@ -34,4 +34,4 @@ struct RingSpan {
 
 }  // namespace rewal::detail
 
-#endif  // REWAL_SYNC_RING_SPAN_HPP
+#endif  // REWAL_QUEUE_RING_SPAN_HPP

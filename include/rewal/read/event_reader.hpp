@@ -9,8 +9,8 @@
 // LIFETIME. What an event points to, mapping or buffer, stays until the next call of next(), close() or the destructor,
 // whatever becomes of the log meanwhile. Once next() has seen the log closed it never touches the storage again.
 
-#ifndef REWAL_RIVER_EVENT_READER_HPP
-#define REWAL_RIVER_EVENT_READER_HPP
+#ifndef REWAL_READ_EVENT_READER_HPP
+#define REWAL_READ_EVENT_READER_HPP
 
 #include <algorithm>
 #include <atomic>
@@ -23,18 +23,18 @@
 #include <vector>
 
 #include <rewal/bytes.hpp>
-#include <rewal/codec/compressor.hpp>
-#include <rewal/codec/event.hpp>
-#include <rewal/codec/format.hpp>
-#include <rewal/codec/records.hpp>
 #include <rewal/error.hpp>
+#include <rewal/format/event.hpp>
+#include <rewal/format/format.hpp>
+#include <rewal/format/records.hpp>
 #include <rewal/lsn.hpp>
 #include <rewal/platform.hpp>
-#include <rewal/river/frame_cursor.hpp>
-#include <rewal/river/read_side.hpp>
-#include <rewal/river/source.hpp>
-#include <rewal/river/storage_call.hpp>
-#include <rewal/sync/policy_scope.hpp>
+#include <rewal/policy/compressor.hpp>
+#include <rewal/policy/policy_scope.hpp>
+#include <rewal/policy/storage_call.hpp>
+#include <rewal/read/frame_cursor.hpp>
+#include <rewal/read/shared_log.hpp>
+#include <rewal/read/source.hpp>
 
 namespace rewal::detail {
 
@@ -47,12 +47,12 @@ enum class Read : std::uint8_t {
 template <class S, class C>
 class EventReader {
  public:
-  /// Takes the snapshot. `side` must not be null. May allocate and call the storage's `map`.
-  EventReader(std::shared_ptr<ReadSide<S, C>> side, Lsn from)
-      : side_(std::move(side)), reading_(side_.get()), from_(from), cursor_(open_cursor(*side_, from)) {}
+  /// Takes the snapshot. `shared` must not be null. May allocate and call the storage's `map`.
+  EventReader(std::shared_ptr<SharedLog<S, C>> shared, Lsn from)
+      : shared_(std::move(shared)), reading_(shared_.get()), from_(from), cursor_(open_cursor(*shared_, from)) {}
 
   EventReader(EventReader&& other) noexcept
-      : side_(std::move(other.side_)),
+      : shared_(std::move(other.shared_)),
         reading_(std::exchange(other.reading_, nullptr)),
         from_(other.from_),
         cursor_(std::move(other.cursor_)),
@@ -108,30 +108,30 @@ class EventReader {
     records_left_ = 0;
     cursor_.source().release();
     inflated_ = std::vector<std::byte>();  // {} would keep its memory
-    side_.reset();
+    shared_.reset();
   }
 
  private:
   // Larger buffers of inflated frames are given back after their frame.
   static constexpr std::size_t kept_buffer_bytes = 256 * 1024;
 
-  [[nodiscard]] static FrameCursor<S> open_cursor(ReadSide<S, C>& side, Lsn from) {
-    if (side.closed.load(std::memory_order_acquire)) return {Source<S>(side.storage, &side, 0), 0};  // E2
-    const std::uint64_t end = side.written_end.load(std::memory_order_acquire);                      // E1
+  [[nodiscard]] static FrameCursor<S> open_cursor(SharedLog<S, C>& shared, Lsn from) {
+    if (shared.closed.load(std::memory_order_acquire)) return {Source<S>(shared.storage, &shared, 0), 0};  // E2
+    const std::uint64_t end = shared.written_end.load(std::memory_order_acquire);                          // E1
     std::uint64_t begin = 0;
     {
-      const std::lock_guard lock(side.index_mutex);
-      begin = side.index.seek(from);
+      const std::lock_guard lock(shared.index_mutex);
+      begin = shared.index.seek(from);
     }
     // The index may have heard of frames beyond the snapshot.
-    return {Source<S>(side.storage, &side, end), (std::min)(begin, end)};
+    return {Source<S>(shared.storage, &shared, end), (std::min)(begin, end)};
   }
 
   [[nodiscard]] bool is_closed() const noexcept { return reading_->closed.load(std::memory_order_acquire); }  // E2
 
   /// There is nothing to read any more: the error that was met, as long as the log is open, else closed.
   REWAL_NOINLINE Read refuse() noexcept {
-    const bool is_open = side_ != nullptr && !side_->closed.load(std::memory_order_acquire);  // E2
+    const bool is_open = shared_ != nullptr && !shared_->closed.load(std::memory_order_acquire);  // E2
     if (reading_ == nullptr && is_open) return Read::failed;
     if (!busy()) close();
     error_ = Error(Errc::closed);
@@ -182,8 +182,8 @@ class EventReader {
       inflated_.clear();
       inflating_ = true;
       const Result<void> done = [&]() -> Result<void> {
-        const PolicyScope scope(side_.get());
-        return decompress_guarded(side_->compressor, region, inflated_, side_->max_frame_bytes);
+        const PolicyScope scope(shared_.get());
+        return decompress_guarded(shared_->compressor, region, inflated_, shared_->max_frame_bytes);
       }();
       inflating_ = false;
       if (!done) return failed(done.error());
@@ -196,8 +196,8 @@ class EventReader {
     }
   }
 
-  std::shared_ptr<ReadSide<S, C>> side_;  // null once closed; outlives what reads from it
-  const ReadSide<S, C>* reading_;         // the same, null once there is an error to return instead
+  std::shared_ptr<SharedLog<S, C>> shared_;  // null once closed; outlives what reads from it
+  const SharedLog<S, C>* reading_;           // the same, null once there is an error to return instead
   Lsn from_;
   FrameCursor<S> cursor_;
 
@@ -212,4 +212,4 @@ class EventReader {
 
 }  // namespace rewal::detail
 
-#endif  // REWAL_RIVER_EVENT_READER_HPP
+#endif  // REWAL_READ_EVENT_READER_HPP

@@ -4,8 +4,8 @@
 // Used by one thread. A frame, the clean end, bad bytes and a storage that fails are four different answers.
 // What bad bytes mean is left to recovery and to the readers; it never skips them.
 
-#ifndef REWAL_RIVER_FRAME_CURSOR_HPP
-#define REWAL_RIVER_FRAME_CURSOR_HPP
+#ifndef REWAL_READ_FRAME_CURSOR_HPP
+#define REWAL_READ_FRAME_CURSOR_HPP
 
 #include <algorithm>
 #include <cstddef>
@@ -13,10 +13,10 @@
 #include <utility>
 
 #include <rewal/bytes.hpp>
-#include <rewal/codec/format.hpp>
 #include <rewal/error.hpp>
+#include <rewal/format/format.hpp>
 #include <rewal/platform.hpp>
-#include <rewal/river/source.hpp>
+#include <rewal/read/source.hpp>
 
 namespace rewal::detail {
 
@@ -115,4 +115,4 @@ class FrameCursor {
 
 }  // namespace rewal::detail
 
-#endif  // REWAL_RIVER_FRAME_CURSOR_HPP
+#endif  // REWAL_READ_FRAME_CURSOR_HPP

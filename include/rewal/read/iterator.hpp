@@ -4,8 +4,8 @@
 // Used by one thread at a time. It neither blocks the writer, shutdown or the file lock, nor waits for them.
 // What is read, in which order, and how long views live is decided by EventReader.
 
-#ifndef REWAL_RIVER_ITERATOR_HPP
-#define REWAL_RIVER_ITERATOR_HPP
+#ifndef REWAL_READ_ITERATOR_HPP
+#define REWAL_READ_ITERATOR_HPP
 
 #include <cstddef>
 #include <iterator>
@@ -13,14 +13,14 @@
 #include <optional>
 #include <utility>
 
-#include <rewal/codec/event.hpp>
 #include <rewal/error.hpp>
+#include <rewal/format/event.hpp>
 #include <rewal/lsn.hpp>
+#include <rewal/out_of_memory.hpp>
 #include <rewal/platform.hpp>
+#include <rewal/read/event_reader.hpp>
+#include <rewal/read/shared_log.hpp>
 #include <rewal/result.hpp>
-#include <rewal/river/event_reader.hpp>
-#include <rewal/river/read_side.hpp>
-#include <rewal/storage/out_of_memory.hpp>
 
 namespace rewal::detail {
 
@@ -30,8 +30,8 @@ namespace rewal::detail {
 template <class S, class C>
 class Iterator {
  public:
-  /// Requires a `side` that is not null. Allocates nothing that it cannot do without.
-  Iterator(std::shared_ptr<ReadSide<S, C>> side, Lsn from) : reader_(std::move(side), from) {}
+  /// Requires a `shared` that is not null. Allocates nothing that it cannot do without.
+  Iterator(std::shared_ptr<SharedLog<S, C>> shared, Lsn from) : reader_(std::move(shared), from) {}
 
   /// The next event as a view, or none at the end. The view is valid until the next call of any `next`, of `close`, or
   /// the end of the iterator. Damage is `corrupted` with its offset, and the same error again on each later call.
@@ -115,4 +115,4 @@ class Iterator {
 
 }  // namespace rewal::detail
 
-#endif  // REWAL_RIVER_ITERATOR_HPP
+#endif  // REWAL_READ_ITERATOR_HPP

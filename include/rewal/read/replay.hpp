@@ -4,8 +4,8 @@
 // Runs on the calling thread, beside the writer. The function is the caller's, not a policy: it may call the log, and
 // its exceptions propagate. What is read and in which order is decided by EventReader.
 
-#ifndef REWAL_RIVER_REPLAY_HPP
-#define REWAL_RIVER_REPLAY_HPP
+#ifndef REWAL_READ_REPLAY_HPP
+#define REWAL_READ_REPLAY_HPP
 
 #include <cstdint>
 #include <functional>
@@ -14,14 +14,14 @@
 #include <type_traits>
 #include <utility>
 
-#include <rewal/codec/event.hpp>
 #include <rewal/error.hpp>
+#include <rewal/format/event.hpp>
 #include <rewal/lsn.hpp>
+#include <rewal/out_of_memory.hpp>
 #include <rewal/platform.hpp>
+#include <rewal/read/event_reader.hpp>
+#include <rewal/read/shared_log.hpp>
 #include <rewal/result.hpp>
-#include <rewal/river/event_reader.hpp>
-#include <rewal/river/read_side.hpp>
-#include <rewal/storage/out_of_memory.hpp>
 
 namespace rewal::detail {
 
@@ -39,13 +39,13 @@ concept ReplayFunction = std::is_invocable_v<F&, ReplayArgument<F>>;
 }
 
 /// Calls `f` for each event with `lsn >= from`, in file order. `f` returns void, bool (false stops) or Result<void> (an
-/// error stops and is returned). Returns how many events `f` was given. Requires a `side` that is not null.
+/// error stops and is returned). Returns how many events `f` was given. Requires a `shared` that is not null.
 template <class S, class C, ReplayFunction F>
-[[nodiscard]] Result<std::uint64_t> replay(std::shared_ptr<ReadSide<S, C>> side, Lsn from, F&& f) {
+[[nodiscard]] Result<std::uint64_t> replay(std::shared_ptr<SharedLog<S, C>> shared, Lsn from, F&& f) {
   using Returned = std::remove_cvref_t<std::invoke_result_t<F&, ReplayArgument<F>>>;
   static_assert(std::is_void_v<Returned> || std::is_same_v<Returned, bool> || std::is_same_v<Returned, Result<void>>,
                 "a replay function returns void, bool (false stops) or rewal::Result<void> (an error stops)");
-  EventReader<S, C> reader(std::move(side), from);
+  EventReader<S, C> reader(std::move(shared), from);
   BorrowedEvent event;
   std::uint64_t handed = 0;
   std::optional<Error> refused;  // by f
@@ -81,4 +81,4 @@ template <class S, class C, ReplayFunction F>
 
 }  // namespace rewal::detail
 
-#endif  // REWAL_RIVER_REPLAY_HPP
+#endif  // REWAL_READ_REPLAY_HPP

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// ReadSide: what a log and its readers share: the storage, the compressor, how far frames are written, the index.
+// SharedLog: what a log and its readers share: the storage, the compressor, how far frames are written, the index.
 // Every member says which thread writes it; readers on any thread may use it while the log lives and afterwards.
 // It is kept by shared_ptr, so that an iterator that outlives its log finds it closed instead of gone.
 //
@@ -10,21 +10,22 @@
 //   E2  closed: whoever closes the log stores it (release) before storage.close(); a reader loads it (acquire) before
 //       each use of the storage. A read that has passed the check may run beside close(), which Storage allows.
 
-#ifndef REWAL_RIVER_READ_SIDE_HPP
-#define REWAL_RIVER_READ_SIDE_HPP
+#ifndef REWAL_READ_SHARED_LOG_HPP
+#define REWAL_READ_SHARED_LOG_HPP
 
 #include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <utility>
 
-#include <rewal/codec/sparse_index.hpp>
+#include <rewal/format/sparse_index.hpp>
 
 namespace rewal::detail {
 
 template <class S, class C>
-struct ReadSide {
-  ReadSide(S s, C c, std::uint64_t max_frame) : storage(std::move(s)), compressor(std::move(c)), max_frame_bytes(max_frame) {}
+struct SharedLog {
+  SharedLog(S s, C c, std::uint64_t max_frame)
+      : storage(std::move(s)), compressor(std::move(c)), max_frame_bytes(max_frame) {}
 
   S storage;
   [[no_unique_address]] C compressor;
@@ -39,4 +40,4 @@ struct ReadSide {
 
 }  // namespace rewal::detail
 
-#endif  // REWAL_RIVER_READ_SIDE_HPP
+#endif  // REWAL_READ_SHARED_LOG_HPP

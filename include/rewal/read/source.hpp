@@ -8,8 +8,8 @@
 // does not, or will not, the bytes come through read_at into a buffer: one chunk, or the one frame that is larger.
 // MEMORY. Never more than one chunk and one request; a request is never larger than what is left of the file.
 
-#ifndef REWAL_RIVER_SOURCE_HPP
-#define REWAL_RIVER_SOURCE_HPP
+#ifndef REWAL_READ_SOURCE_HPP
+#define REWAL_READ_SOURCE_HPP
 
 #include <algorithm>
 #include <cstddef>
@@ -22,10 +22,10 @@
 
 #include <rewal/bytes.hpp>
 #include <rewal/error.hpp>
+#include <rewal/out_of_memory.hpp>
 #include <rewal/platform.hpp>
+#include <rewal/policy/storage_call.hpp>
 #include <rewal/result.hpp>
-#include <rewal/river/storage_call.hpp>
-#include <rewal/storage/out_of_memory.hpp>
 #include <rewal/storage/storage.hpp>
 
 namespace rewal::detail {
@@ -173,4 +173,4 @@ class Source {
 
 }  // namespace rewal::detail
 
-#endif  // REWAL_RIVER_SOURCE_HPP
+#endif  // REWAL_READ_SOURCE_HPP

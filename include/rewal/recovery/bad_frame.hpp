@@ -12,8 +12,8 @@
 // The records of a compressed frame cannot be asked. Its size may run past the end of the file; it is wrong if a whole
 // frame begins where the bad one would have to end for its CRC to be right.
 
-#ifndef REWAL_RIVER_BAD_FRAME_HPP
-#define REWAL_RIVER_BAD_FRAME_HPP
+#ifndef REWAL_RECOVERY_BAD_FRAME_HPP
+#define REWAL_RECOVERY_BAD_FRAME_HPP
 
 #include <algorithm>
 #include <cstddef>
@@ -21,12 +21,12 @@
 #include <optional>
 
 #include <rewal/bytes.hpp>
-#include <rewal/codec/crc32c.hpp>
-#include <rewal/codec/format.hpp>
-#include <rewal/codec/little_endian.hpp>
+#include <rewal/crc32c/crc32c.hpp>
+#include <rewal/format/format.hpp>
+#include <rewal/little_endian.hpp>
 #include <rewal/lsn.hpp>
-#include <rewal/river/range_checksums.hpp>
-#include <rewal/river/source.hpp>
+#include <rewal/read/source.hpp>
+#include <rewal/recovery/range_checksums.hpp>
 
 namespace rewal::detail {
 
@@ -35,7 +35,10 @@ class BadFrame {
  public:
   /// `stream` is read from a frame's begin forward; both must outlive this. No frame begins before `first_begin`.
   BadFrame(Source<S>& stream, RangeChecksums<S>& checksums, std::uint64_t first_begin) noexcept
-      : stream_(stream), checksums_(checksums), zeros_from_(stream.end()), walkable_(2 * (stream.end() - first_begin)) {}
+      : stream_(stream),
+        checksums_(checksums),
+        zeros_from_(stream.end()),
+        walkable_(2 * (stream.end() - first_begin)) {}
 
   /// The frame begins at `at` with `header`, of the format's version. False after a failure.
   [[nodiscard]] bool believe(std::uint64_t at, const format::Header& header) noexcept {
@@ -101,11 +104,11 @@ class BadFrame {
     return ends.has_value();
   }
 
-  /// The records run past the end of the file: the frame goes up to `known`, and on for `more` records at least. So does
-  /// the frame, if its size agrees.
+  /// The records run past the end of the file: the frame goes up to `known`, and on for `more` records at least. So
+  /// does the frame, if its size agrees.
   void believe_past_the_end(std::uint64_t known, std::uint32_t more) noexcept {
-    const std::uint64_t least = known - begin_ + std::uint64_t{more} * format::record_header_bytes +
-                                format::trailer_bytes;
+    const std::uint64_t least =
+        known - begin_ + std::uint64_t{more} * format::record_header_bytes + format::trailer_bytes;
     const bool agrees = more == 0 ? header_.size == least : header_.size >= least;
     if (agrees) end_ = stream_.end();
   }
@@ -149,9 +152,10 @@ class BadFrame {
   std::uint64_t end_ = 0;
   std::uint64_t zeros_from_;  // only zeros from here on, as far as was looked
   bool found_zeros_ = false;  // the byte before is none
-  std::uint64_t walkable_;    // bytes of records that may still be walked over: hostile ones lead to the file's end each time
+  std::uint64_t
+      walkable_;  // bytes of records that may still be walked over: hostile ones lead to the file's end each time
 };
 
 }  // namespace rewal::detail
 
-#endif  // REWAL_RIVER_BAD_FRAME_HPP
+#endif  // REWAL_RECOVERY_BAD_FRAME_HPP

@@ -7,12 +7,12 @@
 // PROOF. Flag bit 1 says: everything before this frame had been fsynced when it was written. So a frame with it, found
 // behind bad bytes at c, proves damage, if it belongs to this log: its CRC is right, it is well formed, and at offset
 // o its first LSN lies in (L, L + (o - c) / 6]. L is the highest LSN before c; 6 bytes are the shortest record.
-// Compressed records are shorter. So what the bad frame at c and whole frames behind it say of how many they hold raises
-// that limit, and the frame right behind a compressed bad one needs to be above L only.
-// A payload may hold frames of its own, torn or whole, and these prove nothing. They are known by where they lie:
+// Compressed records are shorter. So what the bad frame at c and whole frames behind it say of how many they hold
+// raises that limit, and the frame right behind a compressed bad one needs to be above L only. A payload may hold
+// frames of its own, torn or whole, and these prove nothing. They are known by where they lie:
 //   - inside a whole frame: the search steps over each frame that it finds;
-//   - inside the bad frame at c, as far as it goes: that of its header may be believed, in bad_frame.hpp, if it has magic
-//     and version and its first LSN is L + 1;
+//   - inside the bad frame at c, as far as it goes: that of its header may be believed, in bad_frame.hpp, if it has
+//     magic and version and its first LSN is L + 1;
 //   - inside a bad frame that begins where the log's own next frame must, with the LSN that is next: behind the bad one
 //     at c, or behind whole frames behind that.
 // With nothing before it (c = 0) L is not known: it is what the frame at 0 or the log's start_lsn says.
@@ -22,8 +22,8 @@
 // range_checksums.hpp where it is not small. A frame that is found is read whole and stepped over. MEMORY: those
 // checksums, and one frame where the storage does not map.
 
-#ifndef REWAL_RIVER_DAMAGE_SEARCH_HPP
-#define REWAL_RIVER_DAMAGE_SEARCH_HPP
+#ifndef REWAL_RECOVERY_DAMAGE_SEARCH_HPP
+#define REWAL_RECOVERY_DAMAGE_SEARCH_HPP
 
 #include <algorithm>
 #include <cstddef>
@@ -32,15 +32,15 @@
 #include <optional>
 
 #include <rewal/bytes.hpp>
-#include <rewal/codec/crc32c.hpp>
-#include <rewal/codec/format.hpp>
+#include <rewal/crc32c/crc32c.hpp>
 #include <rewal/error.hpp>
+#include <rewal/format/format.hpp>
 #include <rewal/lsn.hpp>
+#include <rewal/out_of_memory.hpp>
+#include <rewal/read/source.hpp>
+#include <rewal/recovery/bad_frame.hpp>
+#include <rewal/recovery/range_checksums.hpp>
 #include <rewal/result.hpp>
-#include <rewal/river/bad_frame.hpp>
-#include <rewal/river/range_checksums.hpp>
-#include <rewal/river/source.hpp>
-#include <rewal/storage/out_of_memory.hpp>
 
 namespace rewal::detail {
 
@@ -59,7 +59,7 @@ namespace rewal::detail {
 }
 
 /// What is behind the bad frame.
-struct Wreckage {
+struct BeyondDamage {
   bool holds_valid_frame = false;         ///< somewhere, inside other frames too
   std::optional<std::uint64_t> proof_at;  ///< offset of the frame that proves damage
 };
@@ -80,10 +80,10 @@ class DamageSearch {
   DamageSearch(const DamageSearch&) = delete;
   DamageSearch& operator=(const DamageSearch&) = delete;
 
-  [[nodiscard]] Result<Wreckage> run() noexcept {
-    Wreckage found;
+  [[nodiscard]] Result<BeyondDamage> run() noexcept {
+    BeyondDamage found;
     if (end_ - bad_at_ < format::header_bytes) return found;
-    if (!look_at_bad_frame()) return why();
+    if (!examine_bad_frame()) return why();
     std::uint64_t at = bad_at_ + 1;
     while (end_ - at >= format::frame_overhead) {
       const Bytes bytes = stream_.at(at, format::header_bytes);
@@ -190,7 +190,7 @@ class DamageSearch {
   // ---- bad frames ------------------------------------------------------------------------------------------------
 
   /// Takes from the bad frame at c what may be believed of it. False after a failure.
-  [[nodiscard]] bool look_at_bad_frame() noexcept {
+  [[nodiscard]] bool examine_bad_frame() noexcept {
     const Bytes start = probe_.at(bad_at_, format::header_bytes);
     if (start.empty()) return false;
     const format::Header header = format::load_header(start.data());
@@ -214,7 +214,7 @@ class DamageSearch {
   }
 
   Source<S> stream_;  // for the way forward,
-  Source<S> probe_;   // and for a look elsewhere, which would spoil the stream's buffer
+  Source<S> probe_;   // and for reads elsewhere, which would spoil the stream's buffer
   RangeChecksums<S> checksums_;
   std::uint64_t bad_at_;
   std::uint64_t end_;
@@ -224,10 +224,10 @@ class DamageSearch {
   std::uint64_t own_end_ = 0;  // up to here the log's own frames are known; 0 where none is believed
   Lsn next_lsn_ = 0;           // of the frame that must begin there
 
-  std::uint64_t ahead_ = 0;     // how far beyond L the LSN at counted_end_ may be, where its frames say more than 6 bytes
-  std::uint64_t counted_end_;   // a record allow
+  std::uint64_t ahead_ = 0;  // how far beyond L the LSN at counted_end_ may be, where its frames say more than 6 bytes
+  std::uint64_t counted_end_;  // a record allow
 };
 
 }  // namespace rewal::detail
 
-#endif  // REWAL_RIVER_DAMAGE_SEARCH_HPP
+#endif  // REWAL_RECOVERY_DAMAGE_SEARCH_HPP

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
 // RangeChecksums: the CRC-32C of a range of a source in constant time, from the checksums of its prefixes.
-// Used by one thread. It reads each byte once for the prefixes, as far as they are needed, and at most 1 KiB at both ends
-// of a range; a short range is read itself. What the ranges mean is left to the damage search.
+// Used by one thread. It reads each byte once for the prefixes, as far as they are needed, and at most 1 KiB at both
+// ends of a range; a short range is read itself. What the ranges mean is left to the damage search.
 //
 // MEMORY: 4 bytes for each 1 KiB, of 8 GiB at most, since no frame is longer than 4 GiB; so 32 MiB at most.
 
-#ifndef REWAL_RIVER_RANGE_CHECKSUMS_HPP
-#define REWAL_RIVER_RANGE_CHECKSUMS_HPP
+#ifndef REWAL_RECOVERY_RANGE_CHECKSUMS_HPP
+#define REWAL_RECOVERY_RANGE_CHECKSUMS_HPP
 
 #include <algorithm>
 #include <cstddef>
@@ -17,10 +17,10 @@
 #include <optional>
 
 #include <rewal/bytes.hpp>
-#include <rewal/codec/crc32c.hpp>
-#include <rewal/codec/format.hpp>
-#include <rewal/codec/little_endian.hpp>
-#include <rewal/river/source.hpp>
+#include <rewal/crc32c/crc32c.hpp>
+#include <rewal/format/format.hpp>
+#include <rewal/little_endian.hpp>
+#include <rewal/read/source.hpp>
 
 namespace rewal::detail {
 
@@ -63,7 +63,8 @@ class RangeChecksums {
   }
 
   static constexpr std::uint64_t stride = 1024;
-  static constexpr std::uint64_t most_kept = 2 * (longest / stride + 2);  // from `longest` before a begin to as far behind it
+  static constexpr std::uint64_t most_kept =
+      2 * (longest / stride + 2);  // from `longest` before a begin to as far behind it
 
   [[nodiscard]] bool make_room() noexcept {
     kept_ = (std::min)(most_kept, (source_->end() - begin_) / stride + 1);
@@ -96,4 +97,4 @@ class RangeChecksums {
 
 }  // namespace rewal::detail
 
-#endif  // REWAL_RIVER_RANGE_CHECKSUMS_HPP
+#endif  // REWAL_RECOVERY_RANGE_CHECKSUMS_HPP

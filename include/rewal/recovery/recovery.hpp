@@ -10,8 +10,8 @@
 // Since the cut is fsynced before anything is written, what was cut cannot come back. Whatever is kept is fsynced
 // even when nothing was cut: a reader may have seen frames that the page cache holds and the disk does not.
 
-#ifndef REWAL_RIVER_RECOVERY_HPP
-#define REWAL_RIVER_RECOVERY_HPP
+#ifndef REWAL_RECOVERY_RECOVERY_HPP
+#define REWAL_RECOVERY_RECOVERY_HPP
 
 #include <algorithm>
 #include <cstddef>
@@ -22,21 +22,21 @@
 #include <utility>
 
 #include <rewal/bytes.hpp>
-#include <rewal/codec/format.hpp>
-#include <rewal/codec/sparse_index.hpp>
 #include <rewal/error.hpp>
+#include <rewal/format/format.hpp>
+#include <rewal/format/sparse_index.hpp>
 #include <rewal/lsn.hpp>
 #include <rewal/options.hpp>
+#include <rewal/out_of_memory.hpp>
 #include <rewal/platform.hpp>
+#include <rewal/policy/storage_call.hpp>
+#include <rewal/read/frame_cursor.hpp>
+#include <rewal/read/shared_log.hpp>
+#include <rewal/read/source.hpp>
+#include <rewal/recovery/damage_search.hpp>
+#include <rewal/recovery/verdict.hpp>
 #include <rewal/result.hpp>
-#include <rewal/river/damage_search.hpp>
-#include <rewal/river/frame_cursor.hpp>
-#include <rewal/river/read_side.hpp>
-#include <rewal/river/source.hpp>
-#include <rewal/river/storage_call.hpp>
-#include <rewal/river/verdict.hpp>
 #include <rewal/stats.hpp>
-#include <rewal/storage/out_of_memory.hpp>
 #include <rewal/storage/storage.hpp>
 
 namespace rewal::detail {
@@ -44,18 +44,18 @@ namespace rewal::detail {
 /// What recovery found and did. The log goes on at report.kept_bytes.
 struct Recovered {
   RecoveryReport report;
-  Lsn last_lsn = 0;  ///< the highest of the kept events, 0 where there are none
+  Lsn last_lsn = 0;                        ///< the highest of the kept events, 0 where there are none
   std::optional<std::uint64_t> damage_at;  ///< where damage was cut, for Stats::corruptions and on_corruption
 };
 
 template <class S, class C>
 class RecoveryRun {
  public:
-  RecoveryRun(ReadSide<S, C>& side, Recovery policy, Lsn start_lsn) noexcept
-      : side_(side), policy_(policy), start_lsn_(start_lsn) {}
+  RecoveryRun(SharedLog<S, C>& shared, Recovery policy, Lsn start_lsn) noexcept
+      : shared_(shared), policy_(policy), start_lsn_(start_lsn) {}
 
   [[nodiscard]] Result<Recovered> run() {
-    const auto size = storage_call(&side_, [&] { return side_.storage.size(); });
+    const auto size = storage_call(&shared_, [&] { return shared_.storage.size(); });
     if (!size) return size.error();
     size_ = *size;
     if (auto scanned = scan(); !scanned) return scanned.error();
@@ -81,7 +81,7 @@ class RecoveryRun {
 
   /// Walks all frames, and gathers the evidence that needs no search. Lets go of the mapping before anything is cut.
   [[nodiscard]] Result<void> scan() {
-    FrameCursor<S> cursor(Source<S>(side_.storage, &side_, size_), 0);
+    FrameCursor<S> cursor(Source<S>(shared_.storage, &shared_, size_), 0);
     const Walk walk = walk_frames(cursor);
     if (walk == Walk::failed) return cursor.error();
     recovered_.report.kept_bytes = cursor.offset();
@@ -101,7 +101,7 @@ class RecoveryRun {
   [[nodiscard]] Walk walk_frames(FrameCursor<S>& cursor) noexcept {
     RecoveryReport& report = recovered_.report;
     Lsn highest = 0;
-    const std::lock_guard lock(side_.index_mutex);
+    const std::lock_guard lock(shared_.index_mutex);
     for (;;) {
       const Walk walk = cursor.next();
       if (REWAL_UNLIKELY(walk != Walk::frame)) {
@@ -114,7 +114,7 @@ class RecoveryRun {
       }
       const Lsn last = header.last_lsn();
       highest = (std::max)(highest, last);
-      side_.index.frame(cursor.offset(), last);
+      shared_.index.frame(cursor.offset(), last);
       ++report.frames;
       report.events += header.count;
     }
@@ -133,10 +133,10 @@ class RecoveryRun {
 
   [[nodiscard]] Result<void> search() {
     const Lsn before = end() == 0 ? start_lsn_ - 1 : recovered_.last_lsn;
-    auto found = DamageSearch<S>(side_.storage, &side_, end(), size_, before).run();
+    auto found = DamageSearch<S>(shared_.storage, &shared_, end(), size_, before).run();
     if (!found) return found.error();
-    wreckage_ = *found;
-    evidence_.proof = wreckage_.proof_at.has_value();
+    beyond_ = *found;
+    evidence_.proof = beyond_.proof_at.has_value();
     return {};
   }
 
@@ -148,12 +148,12 @@ class RecoveryRun {
   /// Saves what is about to be cut, where it holds a whole frame. It is read in one piece, so a storage that does not
   /// map needs as much memory as is cut.
   [[nodiscard]] Result<void> save() {
-    if (!wreckage_.holds_valid_frame) return {};
+    if (!beyond_.holds_valid_frame) return {};
     if constexpr (PreservingStorage<S>) {
-      Source<S> source(side_.storage, &side_, size_);
+      Source<S> source(shared_.storage, &shared_, size_);
       const Bytes bytes = source.at(end(), size_ - end());
       if (bytes.empty()) return source.error();
-      auto name = storage_call(&side_, [&] { return side_.storage.preserve(end(), bytes); });
+      auto name = storage_call(&shared_, [&] { return shared_.storage.preserve(end(), bytes); });
       if (!name) return name.error();
       recovered_.report.saved_copy = std::move(*name);
     } else if (policy_ != Recovery::truncate) {
@@ -169,10 +169,10 @@ class RecoveryRun {
   /// Cuts what is not kept, and makes what is kept durable.
   [[nodiscard]] Result<void> settle() {
     if (size_ > end()) {
-      auto cut = storage_call(&side_, [&] { return side_.storage.truncate(end()); });
+      auto cut = storage_call(&shared_, [&] { return shared_.storage.truncate(end()); });
       if (!cut) return cut;
     }
-    return storage_call(&side_, [&] { return side_.storage.sync(); });
+    return storage_call(&shared_, [&] { return shared_.storage.sync(); });
   }
 
   [[nodiscard]] std::string reason_for(Verdict verdict) const {
@@ -182,28 +182,28 @@ class RecoveryRun {
     if (verdict == Verdict::new_log) return "the file held nothing but " + bytes + " zero bytes: a new log";
     if (verdict == Verdict::clean_end) return "preallocated space that was never written was cut: " + bytes + " bytes";
     if (verdict == Verdict::tear) return "a crash tore the frame at offset " + at + ": " + bytes + " bytes were cut";
-    return "the frame at offset " + at + " is damaged although the one at " + std::to_string(*wreckage_.proof_at) +
+    return "the frame at offset " + at + " is damaged although the one at " + std::to_string(*beyond_.proof_at) +
            " proves that it had been fsynced, and " + bytes + " bytes were cut";
   }
 
-  ReadSide<S, C>& side_;
+  SharedLog<S, C>& shared_;
   const Recovery policy_;
   const Lsn start_lsn_;
   std::uint64_t size_ = 0;
   Evidence evidence_;
-  Wreckage wreckage_;
+  BeyondDamage beyond_;
   Recovered recovered_;
 };
 
-/// Makes the storage end with its last whole frame, as section "ORDER" above says, and fills side.index; written_end is
-/// the caller's to set, to report.kept_bytes. `start_lsn` (at least 1) is the first LSN that an empty log would give.
-/// Errors leave the storage as it was, unless it failed while being cut or fsynced: invalid_record for a file that is
-/// no log of ours, corrupted with offset and LSN where the policy refuses damage, else what the storage said.
+/// Makes the storage end with its last whole frame, as section "ORDER" above says, and fills shared.index; written_end
+/// is the caller's to set, to report.kept_bytes. `start_lsn` (at least 1) is the first LSN that an empty log would
+/// give. Errors leave the storage as it was, unless it failed while being cut or fsynced: invalid_record for a file
+/// that is no log of ours, corrupted with offset and LSN where the policy refuses damage, else what the storage said.
 template <class S, class C>
-[[nodiscard]] Result<Recovered> recover(ReadSide<S, C>& side, Recovery policy, Lsn start_lsn = 1) {
-  return or_not_enough_memory([&] { return RecoveryRun<S, C>(side, policy, start_lsn).run(); });
+[[nodiscard]] Result<Recovered> recover(SharedLog<S, C>& shared, Recovery policy, Lsn start_lsn = 1) {
+  return or_not_enough_memory([&] { return RecoveryRun<S, C>(shared, policy, start_lsn).run(); });
 }
 
 }  // namespace rewal::detail
 
-#endif  // REWAL_RIVER_RECOVERY_HPP
+#endif  // REWAL_RECOVERY_RECOVERY_HPP

@@ -16,8 +16,8 @@
 //
 // What is refused is never altered, whatever the policy.
 
-#ifndef REWAL_RIVER_VERDICT_HPP
-#define REWAL_RIVER_VERDICT_HPP
+#ifndef REWAL_RECOVERY_VERDICT_HPP
+#define REWAL_RECOVERY_VERDICT_HPP
 
 #include <algorithm>
 #include <cstddef>
@@ -26,8 +26,8 @@
 #include <iterator>
 
 #include <rewal/bytes.hpp>
-#include <rewal/codec/format.hpp>
 #include <rewal/error.hpp>
+#include <rewal/format/format.hpp>
 #include <rewal/options.hpp>
 
 namespace rewal::detail {
@@ -132,4 +132,4 @@ static_assert(rows_stand_at_their_verdict());
 
 }  // namespace rewal::detail
 
-#endif  // REWAL_RIVER_VERDICT_HPP
+#endif  // REWAL_RECOVERY_VERDICT_HPP

@@ -21,10 +21,10 @@
 
 #include <rewal/bytes.hpp>
 #include <rewal/error.hpp>
+#include <rewal/out_of_memory.hpp>
 #include <rewal/result.hpp>
 #include <rewal/storage/mapping.hpp>
 #include <rewal/storage/native_file.hpp>
-#include <rewal/storage/out_of_memory.hpp>
 #include <rewal/storage/path.hpp>
 #include <rewal/storage/saved_copy.hpp>
 #include <rewal/storage/storage.hpp>

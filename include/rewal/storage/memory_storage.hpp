@@ -24,8 +24,8 @@
 
 #include <rewal/bytes.hpp>
 #include <rewal/error.hpp>
+#include <rewal/out_of_memory.hpp>
 #include <rewal/result.hpp>
-#include <rewal/storage/out_of_memory.hpp>
 #include <rewal/storage/storage.hpp>
 
 namespace rewal {

@@ -69,9 +69,11 @@ class PathArg {
  public:
   PathArg(std::nullptr_t) = delete;
 
+  // clang-format off
   template <class T>
     requires(detail::NativePathHolder<T> && !std::same_as<T, PathArg>)
   PathArg(const T& path) : native_(detail::NativeView(path.native())) {}
+  // clang-format on
 
   template <detail::Utf8Text T>
   PathArg(const T& text) {

@@ -76,8 +76,8 @@ concept StorageIsMovable = std::is_object_v<S> && std::move_constructible<S> && 
 /// A storage that must be observed from outside holds its state in a std::shared_ptr.
 template <class S>
 concept Storage = detail::StorageIsMovable<S> && detail::StorageHasWrite<S> && detail::StorageHasSync<S> &&
-                  detail::StorageHasClose<S> && detail::StorageHasSize<S> && detail::StorageHasTruncate<S> &&
-                  detail::StorageHasReadAt<S>;
+    detail::StorageHasClose<S> && detail::StorageHasSize<S> && detail::StorageHasTruncate<S> &&
+    detail::StorageHasReadAt<S>;
 
 namespace detail {
 
@@ -118,19 +118,22 @@ concept PreallocatingStorage = requires(S& storage, std::uint64_t size) {
 // A member that looks like an extra: a public member function of that name, or one that takes the extra's arguments.
 
 template <class S>
-inline constexpr bool names_preserve =
-    requires { requires std::is_member_function_pointer_v<decltype(&S::preserve)>; } ||
-    requires(S& storage, std::uint64_t offset, Bytes bytes) { storage.preserve(offset, bytes); };
+inline constexpr bool names_preserve = requires {
+  requires std::is_member_function_pointer_v<decltype(&S::preserve)>;
+}
+|| requires(S& storage, std::uint64_t offset, Bytes bytes) { storage.preserve(offset, bytes); };
 
 template <class S>
-inline constexpr bool names_map =
-    requires { requires std::is_member_function_pointer_v<decltype(&S::map)>; } ||
-    requires(S& storage, std::uint64_t size) { storage.map(size); };
+inline constexpr bool names_map = requires {
+  requires std::is_member_function_pointer_v<decltype(&S::map)>;
+}
+|| requires(S& storage, std::uint64_t size) { storage.map(size); };
 
 template <class S>
-inline constexpr bool names_preallocate =
-    requires { requires std::is_member_function_pointer_v<decltype(&S::preallocate)>; } ||
-    requires(S& storage, std::uint64_t size) { storage.preallocate(size); };
+inline constexpr bool names_preallocate = requires {
+  requires std::is_member_function_pointer_v<decltype(&S::preallocate)>;
+}
+|| requires(S& storage, std::uint64_t size) { storage.preallocate(size); };
 
 template <class S>
 inline constexpr bool preserve_fits = !names_preserve<S> || PreservingStorage<S>;
@@ -141,7 +144,7 @@ inline constexpr bool preallocate_fits = !names_preallocate<S> || PreallocatingS
 
 /// No extra of S would be lost in silence over its signature.
 template <class S>
-inline constexpr bool storage_extras_fit = preserve_fits<S> && map_fits<S> && preallocate_fits<S>;
+inline constexpr bool storage_extras_fit = preserve_fits<S>&& map_fits<S>&& preallocate_fits<S>;
 
 /// Instantiated by the log: stops the compiler at an extra with the right name and the wrong signature.
 template <class S>

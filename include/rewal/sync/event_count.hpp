@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// EventCount: a place where threads sleep until a condition, kept elsewhere, has changed. Nobody pays when nobody sleeps.
-// Any thread may sleep or notify. What the condition is, and that it is looked at again, is left to the caller.
+// EventCount: a place where threads sleep until a condition, kept elsewhere, has changed. Nobody pays when nobody
+// sleeps. Any thread may sleep or notify. What the condition is, and that it is looked at again, is left to the caller.
 //
 //   waiter    key = prepare();  if (condition) cancel(); else sleep(key, deadline);   -- then look again
 //   notifier  make the condition true;  notify_all();
@@ -9,7 +9,7 @@
 // EDGES
 //   N1 the notifier's change of the condition     W1 sleepers.fetch_add   (prepare)
 //   N2 epoch.fetch_add                            W2 epoch.load           (prepare)
-//   N3 sleepers.load                              W3 the waiter's look at the condition
+//   N3 sleepers.load                              W3 the waiter's check of the condition
 //                                                 W4 sleep while the epoch is what W2 read
 // NO WAKE-UP IS LOST. N2, N3, W1, W2 are seq_cst and so have one order.
 //   - N3 before W1: then N2 is before W2, W2 reads N2's value or a later one and synchronises with N2, so W3 sees N1.
@@ -35,17 +35,17 @@ class EventCount {
  public:
   using Key = std::uint32_t;
 
-  /// Announces a sleeper. Look at the condition next, then either cancel() or sleep().
+  /// Announces a sleeper. Poll at the condition next, then either cancel() or sleep().
   [[nodiscard]] Key prepare() noexcept {
-    sleepers_.fetch_add(1, std::memory_order_seq_cst);     // W1, partner N3
-    return epoch_.load(std::memory_order_seq_cst);         // W2, partner N2
+    sleepers_.fetch_add(1, std::memory_order_seq_cst);  // W1, partner N3
+    return epoch_.load(std::memory_order_seq_cst);      // W2, partner N2
   }
 
   void cancel() noexcept { sleepers_.fetch_sub(1, std::memory_order_relaxed); }
 
   /// Sleeps until a notification after prepare(), the deadline, or for no reason.
   void sleep(Key key, typename Threads::Time deadline = Threads::never) {
-    Threads::sleep(epoch_, key, deadline);                 // W4, partner N2
+    Threads::sleep(epoch_, key, deadline);  // W4, partner N2
     sleepers_.fetch_sub(1, std::memory_order_relaxed);
   }
 

@@ -37,8 +37,8 @@ class Parking {
       if (seconds.count() < 0) return;
       timed = seconds.count() <= (std::numeric_limits<Number>::max)();  // with 32 bits, the next 68 years
       until.seconds = static_cast<Number>(seconds.count());
-      until.nanoseconds = static_cast<Number>(
-          std::chrono::duration_cast<std::chrono::nanoseconds>(since_epoch - seconds).count());
+      until.nanoseconds =
+          static_cast<Number>(std::chrono::duration_cast<std::chrono::nanoseconds>(since_epoch - seconds).count());
     }
     futex(word, FUTEX_WAIT_BITSET_PRIVATE, expected, timed ? &until : nullptr);
   }
@@ -48,8 +48,8 @@ class Parking {
  private:
   static_assert(sizeof(std::atomic<std::uint32_t>) == 4, "a futex is the atomic itself");
 
-  // The kernel's own timespec. The C library's may be wider where the processor has 32 bits, and the library's functions
-  // alone know how to narrow it; the youngest systems of 32 bits have the wide call only.
+  // The kernel's own timespec. The C library's may be wider where the processor has 32 bits, and the library's
+  // functions alone know how to narrow it; the youngest systems of 32 bits have the wide call only.
 #if defined(SYS_futex)
   static constexpr long futex_call = SYS_futex;
   using Number = __kernel_long_t;
