@@ -5,6 +5,9 @@
 #ifndef REWAL_STATS_HPP
 #define REWAL_STATS_HPP
 
+#include <array>
+#include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -12,6 +15,21 @@
 #include <rewal/options.hpp>
 
 namespace rewal {
+
+/// How long fsyncs took. Bucket i of `counts` holds those that took less than 2^(i+1) microseconds and not less than 2^i;
+/// the first all below 2, the last all above.
+struct SyncHistogram {
+  std::array<std::uint64_t, 32> counts{};
+  std::uint64_t total = 0;  ///< nanoseconds of all of them together
+
+  /// The bucket of an fsync that took so many nanoseconds.
+  [[nodiscard]] static constexpr std::size_t bucket_of(std::uint64_t nanoseconds) noexcept {
+    const std::uint64_t microseconds = nanoseconds / 1000;
+    const auto bits = static_cast<std::size_t>(std::bit_width(microseconds));
+    return bits < 2 ? 0 : (bits > 32 ? 31 : bits - 1);
+  }
+  [[nodiscard]] friend bool operator==(const SyncHistogram&, const SyncHistogram&) = default;
+};
 
 /// Counters since build(), unless said otherwise. `durable_lsn <= last_lsn` in every snapshot.
 struct Stats {
@@ -28,6 +46,7 @@ struct Stats {
   Lsn last_lsn = 0;                    ///< highest LSN written to the storage
   Lsn durable_lsn = 0;                 ///< highest LSN that a finished fsync covers
   State state = State::init;
+  SyncHistogram sync_time;  ///< of the fsyncs in sync_count
 };
 
 /// What build() found in the file and did about it.

@@ -49,11 +49,13 @@ struct JustBeforeSync { void before_sync(); };
 struct JustAfterSync { void after_sync(nanoseconds); };
 struct JustOnCorruption { void on_corruption(std::uint64_t); };
 struct JustOnDrop { void on_drop(std::size_t); };
+struct JustOnDurable { void on_durable(Lsn); };
 // clang-format on
 
 static_assert(Hooks<JustOnStart> && Hooks<JustOnShutdownStart> && Hooks<JustOnShutdownDone> &&
               Hooks<JustBeforeAppend> && Hooks<JustAfterAppend> && Hooks<JustBeforeWrite> && Hooks<JustAfterWrite> &&
-              Hooks<JustBeforeSync> && Hooks<JustAfterSync> && Hooks<JustOnCorruption> && Hooks<JustOnDrop>);
+              Hooks<JustBeforeSync> && Hooks<JustAfterSync> && Hooks<JustOnCorruption> && Hooks<JustOnDrop> &&
+              Hooks<JustOnDurable>);
 
 struct ConstAndStatic {
   void on_start() const;
@@ -564,6 +566,6 @@ TEST_CASE("guarded calls swallow whatever is thrown, and call again", "[hooks]")
     CHECK(!rewal::detail::PolicyScope::inside(&hooks));
   }
   hooks.on_start();  // which it does not have
-  static_assert(!HookCalls<Throwing>::times_syncs && !HookCalls<Throwing>::sees_frames && HookCalls<Throwing>::any);
+  static_assert(!HookCalls<Throwing>::sees_frames && HookCalls<Throwing>::any);
   static_assert(!HookCalls<rewal::NoHooks>::any);
 }

@@ -147,3 +147,23 @@ TEST_CASE("A range goes on where next() stopped, and next() where a range was le
   }
   CHECK((**iterator.next()).lsn == 3);
 }
+
+TEMPLATE_TEST_CASE("A bounded iterator yields the events between both bounds, each bound included", "[iterator]",
+                   MappedDisk, ReadDisk) {
+  Log log;
+  log.event("one").batch({{"two", ""}, {"three", ""}, {"four", ""}}).event("five");
+  for (Lsn from = 0; from <= 6; ++from) {
+    for (Lsn to = 0; to <= 7; ++to) {
+      CAPTURE(from, to);
+      detail::Iterator<TestType, NoCompressor> iterator(unchecked<TestType>(log.image), from, to);
+      std::vector<Event> expected;
+      for (const Event& event : log.events) {
+        if (event.lsn >= from && event.lsn <= to) expected.push_back(event);
+      }
+      std::vector<Event> seen;
+      for (const auto& event : iterator) seen.push_back(event->to_owned());
+      CHECK(seen == expected);
+      CHECK_FALSE(iterator.next()->has_value());
+    }
+  }
+}

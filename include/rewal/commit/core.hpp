@@ -76,6 +76,7 @@ struct Core {
         shared(std::move(shared_log)),
         hooks(std::move(hook_object), shared.get()),
         before_first(last_lsn != 0 ? 0 : chosen.start_lsn - 1),
+        first_lsn(last_lsn != 0 ? shared->first_lsn : chosen.start_lsn),
         ring(chosen.queue_bytes, chosen.queue_capacity, last_lsn + before_first + 1),
         most_direct_bytes(compresses ? 0 : (std::min)(ring.most_direct_bytes(), chosen.max_frame_bytes)),
         writer(*shared, ring, std::move(indexer), hooks,
@@ -93,6 +94,7 @@ struct Core {
   const std::shared_ptr<Shared> shared;
   Calls hooks;
   const Lsn before_first;  // of a log that was empty when opened: the LSN before its first; else 0
+  const Lsn first_lsn;     // the lowest, of an empty log the one to come
   Queue ring;
   const std::uint64_t most_direct_bytes;  // a frame of one record up to this goes into the queue without further checks
   WriteLock<Threads> write_lock;

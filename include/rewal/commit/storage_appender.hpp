@@ -40,7 +40,6 @@ class StorageAppender {
   struct Settings {
     std::uint64_t most_bytes;         // of one write
     std::uint64_t preallocate_bytes;  // 0: never
-    bool times_syncs;
   };
 
   /// The storage holds `end` bytes.
@@ -48,7 +47,6 @@ class StorageAppender {
       : shared_(shared),
         most_bytes_(settings.most_bytes),
         alignment_(std::bit_floor(settings.most_bytes)),
-        times_syncs_(settings.times_syncs),
         preallocate_bytes_(settings.preallocate_bytes),
         stored_(end),
         allocated_(end) {}
@@ -91,14 +89,14 @@ class StorageAppender {
 
   /// Never retried: a failed fsync may have dropped what it did not write.
   [[nodiscard]] Outcome sync() {
-    if (times_syncs_) last_sync_ = Threads::now();
+    last_sync_ = Threads::now();
     const Result<void> done = call([&] { return shared_.storage.sync(); });
     if (!done) return failed(done.error());
-    if (times_syncs_) last_sync_took_ = Threads::now() - last_sync_;
+    last_sync_took_ = Threads::now() - last_sync_;
     return Outcome::done;
   }
 
-  /// Of the last fsync, where they are timed: how long it took, and when it ended.
+  /// Of the last fsync: how long it took, and when it ended.
   [[nodiscard]] typename Threads::Time::duration last_sync_took() const noexcept { return last_sync_took_; }
   [[nodiscard]] typename Threads::Time last_sync_end() const noexcept { return last_sync_ + last_sync_took_; }
 
@@ -157,7 +155,6 @@ class StorageAppender {
   SharedLog<S, C>& shared_;
   const std::uint64_t most_bytes_;
   const std::uint64_t alignment_;
-  const bool times_syncs_;
 
   // By the write lock's holder.
   std::uint64_t preallocate_bytes_;  // falls to 0 when the storage refuses

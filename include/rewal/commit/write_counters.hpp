@@ -8,8 +8,10 @@
 #define REWAL_COMMIT_WRITE_COUNTERS_HPP
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 
+#include <rewal/commit/sync_time.hpp>
 #include <rewal/sync/threads.hpp>
 
 namespace rewal::detail {
@@ -24,15 +26,18 @@ struct WriteCounters {
   Atomic<std::uint64_t> bytes_written{0};
   Atomic<std::uint64_t> bytes_synced{0};
   Atomic<std::uint64_t> sync_count{0};
+  SyncTime<Threads> sync_time;
 
   void wrote(std::uint64_t events, std::uint64_t frames, std::uint64_t bytes) noexcept {
     add(events_written, events);
     add(batches_written, frames);
     add(bytes_written, bytes);
   }
-  void synced(std::uint64_t bytes, std::uint64_t syncs) noexcept {
-    add(bytes_synced, bytes);
-    add(sync_count, syncs);
+  void synced(std::uint64_t bytes) noexcept { add(bytes_synced, bytes); }
+  void synced(std::uint64_t bytes, std::chrono::nanoseconds took) noexcept {
+    synced(bytes);
+    sync_time.add(took);
+    add(sync_count, 1);
   }
 
  private:

@@ -65,8 +65,7 @@ class Writer {
         hooks_(hooks),
         notifier_(std::move(indexer), &shared),
         joint_(settings.buffer_capacity),
-        appender_(shared, end,
-                  {settings.buffer_capacity, settings.preallocate_bytes, H::times_syncs || settings.times_tail}),
+        appender_(shared, end, {settings.buffer_capacity, settings.preallocate_bytes}),
         file_end_(end),
         synced_end_(end),
         unsynced_age_(settings.times_tail, last_lsn) {
@@ -103,18 +102,17 @@ class Writer {
     if (needed) {
       hooks_.before_sync();
       if (!synced()) return false;
-      counts_.synced(file_end_ - synced_end_, 1);
+      counts_.synced(file_end_ - synced_end_, appender_.last_sync_took());
       synced_end_ = file_end_;
     }
     unsynced_age_.synced();
-    if constexpr (H::times_syncs) {
-      if (needed) hooks_.after_sync(appender_.last_sync_took());
-    }
     durable_lsn_.store(covered, std::memory_order_release);  // F2
+    if (needed) hooks_.after_sync(appender_.last_sync_took());
+    hooks_.on_durable(covered);
     return true;
   }
 
-  /// When the last fsync ended, where the interval or a hook asks for it.
+  /// When the last fsync ended.
   [[nodiscard]] typename Threads::Time last_sync_end() const noexcept { return appender_.last_sync_end(); }
 
   /// Closes the storage and tells the readers before. What is stored of a frame is cut off first. Where the storage
@@ -245,7 +243,7 @@ class Writer {
     if (abandoned()) return false;
     if (synced_end_ != 0 || file_end_ == 0 || file_end_ > sector || bytes <= sector - file_end_) return true;
     if (!synced()) return false;
-    counts_.synced(file_end_, 0);  // no fsync of events
+    counts_.synced(file_end_);  // no fsync of events
     synced_end_ = file_end_;
     return true;
   }

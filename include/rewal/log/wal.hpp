@@ -145,6 +145,12 @@ class [[nodiscard]] Wal {
     if (const auto error = unreadable()) return *error;
     return detail::replay(core_->shared, from, std::forward<F>(f));
   }
+  /// The same for `from <= lsn <= to`. A `to` beyond the end is the end; `to < from` is empty.
+  template <detail::ReplayFunction F>
+  Result<std::uint64_t> replay(Lsn from, Lsn to, F&& f) const {
+    if (const auto error = unreadable()) return *error;
+    return detail::replay(core_->shared, from, to, std::forward<F>(f));
+  }
 
   /// A reader over what is written now, from the first event with `lsn >= from`; found through an index, not a scan.
   /// Used by one thread. It outlives the log: its next call then returns `closed`.
@@ -152,15 +158,27 @@ class [[nodiscard]] Wal {
     if (const auto error = unreadable()) return *error;
     return Iterator(core_->shared, from);
   }
+  /// The same for `from <= lsn <= to`. A `to` beyond the end is the end; `to < from` is empty.
+  [[nodiscard]] Result<Iterator> iterator(Lsn from, Lsn to) const {
+    if (const auto error = unreadable()) return *error;
+    return Iterator(core_->shared, from, to);
+  }
 
   // ---- observing: lock-free, any state, also from inside a policy --------------------------------------------------
 
+  /// Lowest LSN in the log. 0 while it is empty.
+  [[nodiscard]] Lsn first_lsn() const noexcept { return last_lsn() == 0 ? 0 : core_->first_lsn; }
   /// Highest LSN written to the storage, not merely assigned; after open, the highest recovered. 0 if none.
   [[nodiscard]] Lsn last_lsn() const noexcept { return core_ ? core_->existing(core_->writer.last_lsn()) : 0; }
   /// Highest LSN that a finished fsync covers. 0 if none.
   [[nodiscard]] Lsn durable_lsn() const noexcept { return core_ ? core_->existing(core_->writer.durable_lsn()) : 0; }
   [[nodiscard]] State state() const noexcept {
     return core_ ? core_->state.load(std::memory_order_acquire) : State::init;
+  }
+  /// The first write or fsync error, which is final; none while the log is sound. For monitors: the state stays `running`,
+  /// since reading works.
+  [[nodiscard]] std::optional<Error> error() const noexcept {
+    return core_ && core_->writer.failed() ? std::optional(core_->writer.error()) : std::nullopt;
   }
   /// What build() found.
   [[nodiscard]] RecoveryReport recovery() const { return core_ ? core_->report : RecoveryReport{}; }
@@ -172,6 +190,7 @@ class [[nodiscard]] Wal {
     stats.durable_lsn = durable_lsn();  // before last_lsn: neither goes back, so it cannot be ahead
     stats.bytes_synced = counts.bytes_synced.load(std::memory_order_acquire);  // before bytes_written, likewise
     stats.sync_count = counts.sync_count.load(std::memory_order_acquire);
+    stats.sync_time = counts.sync_time.snapshot();
     stats.last_lsn = last_lsn();
     stats.events_written = counts.events_written.load(std::memory_order_relaxed);
     stats.batches_written = counts.batches_written.load(std::memory_order_relaxed);

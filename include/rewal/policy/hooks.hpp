@@ -48,12 +48,13 @@ REWAL_HOOK(before_sync)
 REWAL_HOOK(after_sync, std::declval<std::chrono::nanoseconds>())
 REWAL_HOOK(on_corruption, std::declval<std::uint64_t>())
 REWAL_HOOK(on_drop, std::declval<std::size_t>())
+REWAL_HOOK(on_durable, std::declval<Lsn>())
 #undef REWAL_HOOK
 
 template <class H>
 concept HasAnyHook = has_on_start<H> || has_on_shutdown_start<H> || has_on_shutdown_done<H> || has_before_append<H> ||
     has_after_append<H> || has_before_write<H> || has_after_write<H> || has_before_sync<H> || has_after_sync<H> ||
-    has_on_corruption<H> || has_on_drop<H>;
+    has_on_corruption<H> || has_on_drop<H> || has_on_durable<H>;
 
 // One concept a hook, so that the compiler's message names the one whose signature is wrong.
 template <class H>
@@ -78,6 +79,8 @@ template <class H>
 concept HookOnCorruptionFits = has_on_corruption<H> || !names_on_corruption<H>;
 template <class H>
 concept HookOnDropFits = has_on_drop<H> || !names_on_drop<H>;
+template <class H>
+concept HookOnDurableFits = has_on_durable<H> || !names_on_durable<H>;
 
 }  // namespace detail
 
@@ -92,15 +95,18 @@ concept HookOnDropFits = has_on_drop<H> || !names_on_drop<H>;
 ///   before_sync(), after_sync(std::chrono::nanoseconds)
 ///   on_corruption(std::uint64_t offset)           build(), where it cut damage
 ///   on_drop(std::size_t events)                   the appending thread, several at once
+///   on_durable(Lsn lsn)                           each time durable_lsn() has advanced, which then is at least `lsn`;
+///                                                 lsn never goes back. For those who do not want to wait
 ///
-/// The five of the write path run one at a time, on whichever thread writes. A type with none of them is not Hooks,
+/// Those of the write path, on_durable among them, run one at a time, on whichever thread writes. A type with none of them is not Hooks,
 /// but for NoHooks; nor is one with a right name and a wrong signature, where the compiler can tell.
 template <class H>
 concept Hooks = std::is_same_v<H, NoHooks> ||
     (detail::HasAnyHook<H>&& detail::HookOnStartFits<H>&& detail::HookOnShutdownStartFits<H>&&
          detail::HookOnShutdownDoneFits<H>&& detail::HookBeforeAppendFits<H>&& detail::HookAfterAppendFits<H>&&
              detail::HookBeforeWriteFits<H>&& detail::HookAfterWriteFits<H>&& detail::HookBeforeSyncFits<H>&&
-                 detail::HookAfterSyncFits<H>&& detail::HookOnCorruptionFits<H>&& detail::HookOnDropFits<H>);
+                 detail::HookAfterSyncFits<H>&& detail::HookOnCorruptionFits<H>&& detail::HookOnDropFits<H>&&
+                     detail::HookOnDurableFits<H>);
 
 namespace detail {
 
@@ -109,7 +115,6 @@ namespace detail {
 template <class H>
 class HookCalls {
  public:
-  static constexpr bool times_syncs = has_after_sync<H>;
   static constexpr bool sees_frames = has_after_append<H>;
   static constexpr bool any = HasAnyHook<H>;
 
@@ -148,6 +153,9 @@ class HookCalls {
   }
   void on_drop([[maybe_unused]] std::size_t events) noexcept {
     if constexpr (has_on_drop<H>) guarded([&] { hooks_.on_drop(events); });
+  }
+  void on_durable([[maybe_unused]] Lsn lsn) noexcept {
+    if constexpr (has_on_durable<H>) guarded([&] { hooks_.on_durable(lsn); });
   }
 
  private:

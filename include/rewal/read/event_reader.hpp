@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// EventReader: the events from one LSN on, over a snapshot of what was written when it was made.
+// EventReader: the events of a range of LSNs, over a snapshot of what was written when it was made.
 // Used by one thread, beside the writer and beyond the life of the log; it holds no lock while it reads.
 // How events are presented is left to the iterator and to replay, which are both made of it.
 //
-// ORDER. Events come in file order, those with lsn >= from alone, also where LSNs are out of order. Frames that hold
-// none of them are checked and skipped, but not decompressed.
+// ORDER. Events come in file order, those with from <= lsn <= to alone, also where LSNs are out of order. Frames that hold
+// none of them are checked and skipped, but not decompressed. Where LSNs ascend, the first frame beyond `to` is the end.
 // LIFETIME. What an event points to, mapping or buffer, stays until the next call of next(), close() or the destructor,
 // whatever becomes of the log meanwhile. Once next() has seen the log closed it never touches the storage again.
 
@@ -48,13 +48,20 @@ template <class S, class C>
 class EventReader {
  public:
   /// Takes the snapshot. `shared` must not be null. May allocate and call the storage's `map`.
-  EventReader(std::shared_ptr<SharedLog<S, C>> shared, Lsn from)
-      : shared_(std::move(shared)), reading_(shared_.get()), from_(from), cursor_(open_cursor(*shared_, from)) {}
+  EventReader(std::shared_ptr<SharedLog<S, C>> shared, Lsn from, Lsn to = max_lsn)
+      : shared_(std::move(shared)),
+        reading_(shared_.get()),
+        from_(from),
+        to_(to),
+        ends_beyond_(shared_->lsns_ascend),
+        cursor_(open_cursor(*shared_, from, to)) {}
 
   EventReader(EventReader&& other) noexcept
       : shared_(std::move(other.shared_)),
         reading_(std::exchange(other.reading_, nullptr)),
         from_(other.from_),
+        to_(other.to_),
+        ends_beyond_(other.ends_beyond_),
         cursor_(std::move(other.cursor_)),
         record_(other.record_),
         records_left_(other.records_left_),
@@ -81,7 +88,7 @@ class EventReader {
       const Lsn lsn = lsn_++;
       load_record(record_, event);
       record_ = end_of(event);
-      if (REWAL_UNLIKELY(lsn < from_)) continue;
+      if (REWAL_UNLIKELY(lsn - from_ > to_ - from_)) continue;  // one comparison for both bounds
       event.lsn = lsn;
       event.offset = cursor_.offset();
       return Read::event;
@@ -115,9 +122,10 @@ class EventReader {
   // Larger buffers of inflated frames are given back after their frame.
   static constexpr std::size_t kept_buffer_bytes = 256 * 1024;
 
-  [[nodiscard]] static FrameCursor<S> open_cursor(SharedLog<S, C>& shared, Lsn from) {
-    if (shared.closed.load(std::memory_order_acquire)) return {Source<S>(shared.storage, &shared, 0), 0};  // E2
-    const std::uint64_t end = shared.written_end.load(std::memory_order_acquire);                          // E1
+  [[nodiscard]] static FrameCursor<S> open_cursor(SharedLog<S, C>& shared, Lsn from, Lsn to) {
+    if (to < from || shared.closed.load(std::memory_order_acquire))
+      return {Source<S>(shared.storage, &shared, 0), 0};                           // E2
+    const std::uint64_t end = shared.written_end.load(std::memory_order_acquire);  // E1
     std::uint64_t begin = 0;
     {
       const std::lock_guard lock(shared.index_mutex);
@@ -147,8 +155,18 @@ class EventReader {
       const Walk walk = cursor_.next();
       if (REWAL_UNLIKELY(walk != Walk::frame)) return no_frame(walk);
       const format::Header header = cursor_.header();
+      if (REWAL_UNLIKELY(header.first_lsn > to_)) {
+        if (ends_beyond_) return end_here();
+        continue;
+      }
       if (header.last_lsn() >= from_) return begin_records(header, cursor_.region());
     }
+  }
+
+  /// Nothing behind the current frame is of the range.
+  [[nodiscard]] REWAL_NOINLINE Read end_here() noexcept {
+    cursor_.stop();
+    return Read::end;
   }
 
   [[nodiscard]] REWAL_NOINLINE Read no_frame(Walk walk) noexcept {
@@ -199,6 +217,8 @@ class EventReader {
   std::shared_ptr<SharedLog<S, C>> shared_;  // null once closed; outlives what reads from it
   const SharedLog<S, C>* reading_;           // the same, null once there is an error to return instead
   Lsn from_;
+  Lsn to_;
+  bool ends_beyond_;  // the first frame beyond to_ ends the range
   FrameCursor<S> cursor_;
 
   const std::byte* record_ = nullptr;  // the next record of the current frame,

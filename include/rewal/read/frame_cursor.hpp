@@ -55,6 +55,9 @@ class FrameCursor {
     return Walk::frame;
   }
 
+  /// next() is `end` from now on.
+  void stop() noexcept { next_ = source_.end(); }
+
   /// Where the frame, the end or the bad bytes are.
   [[nodiscard]] std::uint64_t offset() const noexcept { return offset_; }
   /// What is wrong with bad bytes.

@@ -24,14 +24,15 @@
 
 namespace rewal::detail {
 
-/// Reads a snapshot of the log: what had been written when the iterator was made, events with `lsn >= from` alone, in
-/// file order. Movable, not copyable. It outlives its log: views that it handed out stay valid until its next call,
+/// Reads a snapshot of the log: what had been written when the iterator was made, events with `from <= lsn <= to` alone,
+/// in file order. Movable, not copyable. It outlives its log: views that it handed out stay valid until its next call,
 /// which then returns `closed`.
 template <class S, class C>
 class Iterator {
  public:
   /// Requires a `shared` that is not null. Allocates nothing that it cannot do without.
-  Iterator(std::shared_ptr<SharedLog<S, C>> shared, Lsn from) : reader_(std::move(shared), from) {}
+  Iterator(std::shared_ptr<SharedLog<S, C>> shared, Lsn from, Lsn to = max_lsn)
+      : reader_(std::move(shared), from, to) {}
 
   /// The next event as a view, or none at the end. The view is valid until the next call of any `next`, of `close`, or
   /// the end of the iterator. Damage is `corrupted` with its offset, and the same error again on each later call.

@@ -38,14 +38,14 @@ concept ReplayFunction = std::is_invocable_v<F&, ReplayArgument<F>>;
   REWAL_CATCH_ALL { return std::nullopt; }
 }
 
-/// Calls `f` for each event with `lsn >= from`, in file order. `f` returns void, bool (false stops) or Result<void> (an
+/// Calls `f` for each event with `from <= lsn <= to`, in file order. `f` returns void, bool (false stops) or Result<void> (an
 /// error stops and is returned). Returns how many events `f` was given. Requires a `shared` that is not null.
 template <class S, class C, ReplayFunction F>
-[[nodiscard]] Result<std::uint64_t> replay(std::shared_ptr<SharedLog<S, C>> shared, Lsn from, F&& f) {
+[[nodiscard]] Result<std::uint64_t> replay(std::shared_ptr<SharedLog<S, C>> shared, Lsn from, Lsn to, F&& f) {
   using Returned = std::remove_cvref_t<std::invoke_result_t<F&, ReplayArgument<F>>>;
   static_assert(std::is_void_v<Returned> || std::is_same_v<Returned, bool> || std::is_same_v<Returned, Result<void>>,
                 "a replay function returns void, bool (false stops) or rewal::Result<void> (an error stops)");
-  EventReader<S, C> reader(std::move(shared), from);
+  EventReader<S, C> reader(std::move(shared), from, to);
   BorrowedEvent event;
   std::uint64_t handed = 0;
   std::optional<Error> refused;  // by f
@@ -77,6 +77,11 @@ template <class S, class C, ReplayFunction F>
     }
     if (!go_on) return refused ? Result<std::uint64_t>(*refused) : Result<std::uint64_t>(handed);
   }
+}
+/// The same without an upper bound.
+template <class S, class C, ReplayFunction F>
+[[nodiscard]] Result<std::uint64_t> replay(std::shared_ptr<SharedLog<S, C>> shared, Lsn from, F&& f) {
+  return replay(std::move(shared), from, max_lsn, std::forward<F>(f));
 }
 
 }  // namespace rewal::detail

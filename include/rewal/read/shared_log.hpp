@@ -19,6 +19,7 @@
 #include <utility>
 
 #include <rewal/format/sparse_index.hpp>
+#include <rewal/lsn.hpp>
 
 namespace rewal::detail {
 
@@ -33,6 +34,10 @@ struct SharedLog {
 
   std::atomic<std::uint64_t> written_end{0};  // bytes of whole frames in the storage; by the writer
   std::atomic<bool> closed{false};            // by whoever closes the log
+
+  // Set by recovery, constant once the log runs.
+  Lsn first_lsn = 0;        // the lowest that opening found, 0 where it found none
+  bool lsns_ascend = true;  // no frame that opening found lies behind one with a higher LSN
 
   std::mutex index_mutex;  // guards index
   SparseIndex index;       // by recovery, then by the writer

@@ -101,11 +101,14 @@ class RecoveryRun {
   [[nodiscard]] Walk walk_frames(FrameCursor<S>& cursor) noexcept {
     RecoveryReport& report = recovered_.report;
     Lsn highest = 0;
+    Lsn lowest = max_lsn;
     const std::lock_guard lock(shared_.index_mutex);
     for (;;) {
       const Walk walk = cursor.next();
       if (REWAL_UNLIKELY(walk != Walk::frame)) {
         recovered_.last_lsn = highest;
+        shared_.first_lsn = report.frames > 0 ? lowest : 0;
+        shared_.lsns_ascend = report.inversions == 0;
         return walk;
       }
       const format::Header header = cursor.header();
@@ -114,6 +117,7 @@ class RecoveryRun {
       }
       const Lsn last = header.last_lsn();
       highest = (std::max)(highest, last);
+      lowest = (std::min)(lowest, header.first_lsn);
       shared_.index.frame(cursor.offset(), last);
       ++report.frames;
       report.events += header.count;
