@@ -38,6 +38,9 @@ class SparseIndex {
     highest_ = (std::max)(highest_, last_lsn);
   }
 
+  /// Frames up to this LSN have passed that the index was not told of.
+  void pass(Lsn last_lsn) noexcept { highest_ = (std::max)(highest_, last_lsn); }
+
   /// The best offset to begin reading at for events with `lsn >= from`: no such event lies before it. O(log entries).
   [[nodiscard]] std::uint64_t seek(Lsn from) const noexcept {
     // The last entry with below <= from.

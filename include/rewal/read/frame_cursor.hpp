@@ -27,6 +27,22 @@ enum class Walk : std::uint8_t {
   failed,  ///< the storage failed; error() says how
 };
 
+/// Processors stop fetching ahead at each 4 KiB page, just where a pass over a mapping needs it.
+REWAL_INLINE void prefetch_beyond([[maybe_unused]] Bytes bytes, [[maybe_unused]] std::size_t size) noexcept {
+#if REWAL_GNU
+  constexpr std::size_t ahead = 4096;
+  constexpr std::size_t most = 1024;
+  constexpr std::size_t step = 128;  // lines come in pairs
+  if (bytes.size() < ahead + most) return;
+  const std::byte* at = bytes.data() + ahead;
+  const std::byte* const end = at + (std::min)(size, most);
+  do {
+    __builtin_prefetch(at);
+    at += step;
+  } while (at < end);
+#endif
+}
+
 template <class S>
 class FrameCursor {
  public:
@@ -55,6 +71,8 @@ class FrameCursor {
     return Walk::frame;
   }
 
+  /// A frame begins at `offset`, which next() steps to; or it is the source's end.
+  void go_to(std::uint64_t offset) noexcept { next_ = offset; }
   /// next() is `end` from now on.
   void stop() noexcept { next_ = source_.end(); }
 
@@ -77,22 +95,6 @@ class FrameCursor {
   Walk bad(format::Validity validity) noexcept {
     validity_ = validity;
     return Walk::bad;
-  }
-
-  /// Processors stop fetching ahead at each 4 KiB page, just where a pass over a mapping needs it.
-  static REWAL_INLINE void prefetch_beyond([[maybe_unused]] Bytes bytes, [[maybe_unused]] std::size_t size) noexcept {
-#if REWAL_GNU
-    constexpr std::size_t ahead = 4096;
-    constexpr std::size_t most = 1024;
-    constexpr std::size_t step = 128;  // lines come in pairs
-    if (bytes.size() < ahead + most) return;
-    const std::byte* at = bytes.data() + ahead;
-    const std::byte* const end = at + (std::min)(size, most);
-    do {
-      __builtin_prefetch(at);
-      at += step;
-    } while (at < end);
-#endif
   }
 
   Source<S> source_;

@@ -69,6 +69,9 @@ class Source {
     return load(offset, least);
   }
 
+  /// All bytes, where the storage maps them; else none.
+  [[nodiscard]] Bytes mapped() const noexcept { return mapping_ != nullptr ? loaded_ : Bytes(); }
+
   [[nodiscard]] bool failed() const noexcept { return failed_; }
   /// Whether the storage that it reads is calling back.
   [[nodiscard]] bool busy() const noexcept { return busy_; }

@@ -28,13 +28,13 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <optional>
 
 #include <rewal/bytes.hpp>
 #include <rewal/crc32c/crc32c.hpp>
 #include <rewal/error.hpp>
 #include <rewal/format/format.hpp>
+#include <rewal/format/magic.hpp>
 #include <rewal/lsn.hpp>
 #include <rewal/out_of_memory.hpp>
 #include <rewal/read/source.hpp>
@@ -43,20 +43,6 @@
 #include <rewal/result.hpp>
 
 namespace rewal::detail {
-
-/// Where the letters EWAL begin first in `bytes`, or bytes.size().
-[[nodiscard]] inline std::size_t find_magic(Bytes bytes) noexcept {
-  constexpr std::size_t magic_bytes = sizeof format::magic;
-  std::size_t at = 0;
-  while (bytes.size() - at >= magic_bytes) {
-    const void* const hit = std::memchr(bytes.data() + at, 'E', bytes.size() - at - (magic_bytes - 1));
-    if (hit == nullptr) break;
-    at = static_cast<std::size_t>(static_cast<const std::byte*>(hit) - bytes.data());
-    if (load_le<std::uint32_t>(bytes.data() + at) == format::magic) return at;
-    ++at;
-  }
-  return bytes.size();
-}
 
 /// What is behind the bad frame.
 struct BeyondDamage {

@@ -34,6 +34,7 @@
 #include <rewal/read/shared_log.hpp>
 #include <rewal/read/source.hpp>
 #include <rewal/recovery/damage_search.hpp>
+#include <rewal/recovery/frame_scan.hpp>
 #include <rewal/recovery/verdict.hpp>
 #include <rewal/result.hpp>
 #include <rewal/stats.hpp>
@@ -98,30 +99,20 @@ class RecoveryRun {
     return {};
   }
 
-  [[nodiscard]] Walk walk_frames(FrameCursor<S>& cursor) noexcept {
-    RecoveryReport& report = recovered_.report;
-    Lsn highest = 0;
-    Lsn lowest = max_lsn;
+  [[nodiscard]] Walk walk_frames(FrameCursor<S>& cursor) {
     const std::lock_guard lock(shared_.index_mutex);
-    for (;;) {
-      const Walk walk = cursor.next();
-      if (REWAL_UNLIKELY(walk != Walk::frame)) {
-        recovered_.last_lsn = highest;
-        shared_.first_lsn = report.frames > 0 ? lowest : 0;
-        shared_.lsns_ascend = report.inversions == 0;
-        return walk;
-      }
-      const format::Header header = cursor.header();
-      if (REWAL_UNLIKELY(header.first_lsn != highest + 1) && report.frames > 0) {
-        ++(header.first_lsn > highest ? report.gaps : report.inversions);
-      }
-      const Lsn last = header.last_lsn();
-      highest = (std::max)(highest, last);
-      lowest = (std::min)(lowest, header.first_lsn);
-      shared_.index.frame(cursor.offset(), last);
-      ++report.frames;
-      report.events += header.count;
-    }
+    FrameScan<S> scan(cursor, shared_.index);
+    const Walk walk = scan.run();
+    const FrameTally& tally = scan.tally();
+    RecoveryReport& report = recovered_.report;
+    report.frames = tally.frames;
+    report.events = tally.events;
+    report.gaps = tally.gaps;
+    report.inversions = tally.inversions;
+    recovered_.last_lsn = tally.highest;
+    shared_.first_lsn = tally.lowest;
+    shared_.lsns_ascend = tally.inversions == 0;
+    return walk;
   }
 
   /// Whether all bytes from `at` on are zero; none after a failure.
