@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: MIT
+//
+// Cursor: a small file that remembers how far somebody has come in a log, for those who cannot ask their target what it
+// holds. Every call may come from any thread; one commit runs at a time.
+// What the file's bytes mean is left to format/cursor_image.hpp, which log the LSN belongs to is left to the user.
+//
+//   auto opened = rewal::Cursor::open("mailer.cursor");
+//   if (!opened) return fail(opened.error().message());
+//   rewal::Cursor cursor = std::move(*opened);
+//   auto events = wal.follow(cursor.lsn() + 1);
+//   ...                                                 // send what next_borrowed() hands out, then
+//   if (auto ok = cursor.commit(lsn); !ok) return fail(ok.error().message());
+
+#ifndef REWAL_CURSOR_HPP
+#define REWAL_CURSOR_HPP
+
+// Invariants.
+//   1. While a cursor is open and sound, both of its slots are on the disk: `newest`, and the one before it.
+//   2. A commit writes the slot that `newest` does not stand in, once, and fsyncs. `newest` changes after both succeeded.
+//      So a crash at any moment leaves `newest` or the value that is being committed.
+//   3. After the first error nothing more is written: what the disk holds is then the old or the new value, and no later
+//      fsync proves which (one that failed may have marked the lost bytes clean).
+//   4. open() writes the value that it found once more, and fsyncs it, before it hands it out: what an earlier process
+//      wrote and could not fsync may stand in the system's memory alone. The bytes are those that stand there, in the
+//      same place, so that even a torn write changes none; where the disk holds an older slot, invariant 2 holds.
+//   5. A new file and its name are fsynced before open() returns. A creation that a crash cut short is done again.
+//   6. A file that is damaged or is none of a cursor's is not written to.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <system_error>
+#include <utility>
+
+#include <rewal/bytes.hpp>
+#include <rewal/error.hpp>
+#include <rewal/format/cursor_image.hpp>
+#include <rewal/lsn.hpp>
+#include <rewal/out_of_memory.hpp>
+#include <rewal/result.hpp>
+#include <rewal/storage/native_file.hpp>
+#include <rewal/storage/path.hpp>
+
+namespace rewal {
+namespace detail {
+
+/// Cursor over a file system that a test may replace.
+template <class FileSystem>
+class BasicCursor {
+ public:
+  /// Opens the file, or creates it durably, and locks it.
+  /// Errors: file_locked while a cursor in any process has it open; corrupted for a cursor's file whose slots are both
+  /// damaged; invalid_record for a file that is none of a cursor's, or of a later version; io with what the system said.
+  /// Costs one write and one fsync, a new file those of its directory too.
+  [[nodiscard]] static Result<BasicCursor> open(const PathArg& path, FileSystem files = {}) {
+    if (auto checked = path.check(); !checked) return checked.error();
+    return or_not_enough_memory([&]() -> Result<BasicCursor> {
+      auto state = std::make_unique<State>(std::move(files));
+      if (auto opened = state->open(path.native()); !opened) return opened.error();
+      return BasicCursor(std::move(state));
+    });
+  }
+
+  /// What was committed last, 0 in a new cursor. Kept after an error and after close(): it is the last LSN whose commit
+  /// succeeded. Waits for a commit in progress.
+  [[nodiscard]] Lsn lsn() const {
+    if (state_ == nullptr) return 0;
+    const std::lock_guard own(state_->mutex);
+    return state_->newest.lsn;
+  }
+
+  /// Remembers `lsn`, any LSN, also a lower one. Durable once it succeeded: one write and one fdatasync. After an error
+  /// the file holds the old LSN or this one, and every later commit returns that error: open the cursor again.
+  [[nodiscard]] Result<void> commit(Lsn lsn) {
+    if (state_ == nullptr) return not_open();
+    const std::lock_guard own(state_->mutex);
+    return state_->commit(lsn);
+  }
+
+  /// Closes the file and releases its lock. Again: success. The destructor does the same and tells nobody.
+  [[nodiscard]] Result<void> close() {
+    if (state_ == nullptr) return {};
+    const std::lock_guard own(state_->mutex);
+    return state_->close();
+  }
+
+ private:
+  struct State;
+
+  explicit BasicCursor(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
+
+  [[nodiscard]] static Error not_open() noexcept {
+    return {Errc::not_running, "this Cursor was moved from: use the object it was moved to"};
+  }
+
+  std::unique_ptr<State> state_;
+};
+
+template <class FileSystem>
+struct BasicCursor<FileSystem>::State {
+  explicit State(FileSystem system) : files(std::move(system)) {}
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() { static_cast<void>(close()); }
+
+  [[nodiscard]] Result<void> open(const NativePath& path) {
+    auto opened = files.open_or_create(path);
+    if (!opened) {
+      return told(opened.error(), "opening the cursor's file failed: check its path and permissions");
+    }
+    file = std::move(*opened);
+    is_open = true;
+    if (auto locked = files.lock(file); !locked) {
+      return told(locked.error(), locked.error() == Errc::file_locked
+                                      ? "another cursor holds this file: close it first, in this or the other process"
+                                      : "locking the cursor's file failed: keep it where flock is supported");
+    }
+    const auto found = read();
+    if (!found) return told(found.error(), "reading the cursor's file failed: check the device");
+    switch (found->meaning) {
+      case CursorImage::Meaning::fresh: return create(path);
+      case CursorImage::Meaning::value: newest = found->newest; return put(newest);
+      case CursorImage::Meaning::damaged:
+        return Error(Errc::corrupted,
+                     "the cursor's file is damaged: find out what its target holds, and replace it by a new one");
+      case CursorImage::Meaning::unknown:
+        return Error(Errc::invalid_record, "the cursor's file is of a later version: use the program that wrote it");
+      case CursorImage::Meaning::foreign: break;
+    }
+    return Error(Errc::invalid_record, "the file is none of a cursor's: pass the path of another one");
+  }
+
+  [[nodiscard]] Result<CursorImage::Found> read() {
+    const auto size = files.size(file);
+    if (!size) return size.error();
+    std::array<std::byte, CursorImage::bytes> content;
+    std::size_t filled = 0;
+    while (filled < content.size()) {
+      const auto count = files.read_at(file, std::span(content).subspan(filled), filled);
+      if (!count) return count.error();
+      if (*count == 0) break;
+      filled += *count;
+    }
+    return CursorImage::read(Bytes(content.data(), filled), *size);
+  }
+
+  [[nodiscard]] Result<void> create(const NativePath& path) {
+    const auto image = CursorImage::fresh();
+    if (auto written = write(image, 0); !written) return written;
+    if (auto synced = files.sync_all(file); !synced) return told(synced.error(), sync_failed);
+    if (auto synced = files.sync_directory_of(path); !synced) {
+      return told(synced.error(), "fsync of the cursor's directory failed: check its permissions and the device");
+    }
+    newest = CursorImage::first_slots[1];
+    return {};
+  }
+
+  [[nodiscard]] Result<void> commit(Lsn lsn) {
+    if (first_error) return *first_error;
+    if (!is_open) return Error(Errc::closed, "the cursor is closed: open it again to go on");
+    // A forked child has the descriptor, but the file is its parent's to change.
+    if (!files.holds_lock(file)) {
+      return Error(Errc::not_running, "this cursor belongs to the process that opened it: open one of your own");
+    }
+    const CursorSlot next{newest.sequence + 1, lsn};
+    if (auto done = put(next); !done) {
+      first_error = done.error();
+      return done;
+    }
+    newest = next;
+    return {};
+  }
+
+  /// One write and one fdatasync.
+  [[nodiscard]] Result<void> put(const CursorSlot& slot) {
+    std::array<std::byte, CursorSlot::bytes> bytes;
+    slot.store(bytes.data());
+    if (auto written = write(bytes, CursorImage::offset_of(slot.sequence)); !written) return written;
+    if (auto synced = files.sync_data(file); !synced) return told(synced.error(), sync_failed);
+    return {};
+  }
+
+  /// All of it, or an error; a short or interrupted write is continued, a bounded number of times without progress.
+  [[nodiscard]] Result<void> write(Bytes bytes, std::uint64_t offset) {
+    for (unsigned idle = 0; !bytes.empty();) {
+      const auto count = files.write_at(file, bytes, offset);
+      if (count && (*count == 0 || *count > bytes.size())) {
+        return Error(Errc::short_write, "the device took no bytes of the cursor's file: check it");
+      }
+      if (count) {
+        bytes = bytes.subspan(*count);
+        offset += *count;
+        idle = 0;
+      } else if (count.error().system() != std::errc::interrupted || ++idle == most_interruptions) {
+        return told(count.error(), "writing the cursor's file failed: make room or check the device");
+      }
+    }
+    return {};
+  }
+
+  [[nodiscard]] Result<void> close() {
+    if (!std::exchange(is_open, false)) return {};
+    Result<void> result;
+    // By name: a forked child keeps the file open beyond this descriptor.
+    if (files.holds_lock(file)) result = files.unlock(file);
+    if (auto closed = files.close(file); result && !closed) result = closed;
+    if (!result) return told(result.error(), "closing the cursor's file failed: check the device");
+    return {};
+  }
+
+  /// The file system speaks of a log.
+  [[nodiscard]] static Error told(const Error& error, const char* what) noexcept {
+    return {error.code(), error.system(), what};
+  }
+
+  static constexpr unsigned most_interruptions = 100;
+  static constexpr const char* sync_failed =
+      "fsync of the cursor's file failed: what was committed may be lost, check the device and open the cursor again";
+
+  [[no_unique_address]] FileSystem files;
+  std::mutex mutex;  // of everything below
+  typename FileSystem::File file;
+  bool is_open = false;
+  CursorSlot newest;
+  std::optional<Error> first_error;
+};
+
+}  // namespace detail
+
+/// How far somebody has come, on the disk: two slots, locked like a log. Movable.
+using Cursor = detail::BasicCursor<detail::NativeFileSystem>;
+
+}  // namespace rewal
+
+#endif  // REWAL_CURSOR_HPP
