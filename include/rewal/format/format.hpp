@@ -59,6 +59,7 @@
 #include <rewal/crc32c/crc32c.hpp>
 #include <rewal/little_endian.hpp>
 #include <rewal/lsn.hpp>
+#include <rewal/platform.hpp>
 
 namespace rewal::detail::format {
 
@@ -179,7 +180,7 @@ struct Checked {
 
 /// All five rules for the frame at the start of `bytes`.
 template <class = void>
-[[nodiscard]] inline Checked check(Bytes bytes) noexcept {
+[[nodiscard]] REWAL_INLINE Checked check(Bytes bytes) noexcept {
   Checked checked;
   if (bytes.size() < header_bytes) {
     checked.header.magic = 0;
