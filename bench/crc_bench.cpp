@@ -85,9 +85,9 @@ void must_agree(std::size_t size, Buffers& buffers) {
 
 /// The least ratio to one stream that P9 asks of the chosen kernel at this size.
 std::optional<double> bar_at(std::size_t size) {
-  if (size < 96) return 0.9;
-  if (size == 162) return 1.2;
-  if (size >= 1024) return 2.2;
+  if (size < 96) return 0.97;
+  if (size == 162) return 1.4;
+  if (size >= 1024) return 2.6;
   return std::nullopt;
 }
 
@@ -95,8 +95,6 @@ std::optional<double> bar_at(std::size_t size) {
 std::optional<double> reach_at(std::size_t size) {
   switch (size) {
     case 64: return 1.0;
-    case 162: return 1.4;
-    case 1024: return 2.6;
     case 4096: return 2.8;
     case 65536: return 4.0;
     default: return std::nullopt;

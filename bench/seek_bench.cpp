@@ -52,8 +52,7 @@ void bench::questions() {
   ask({.row = "P10",
        .what = "iterator near the end of 1M events, to its first event; opening and mapping the file",
        .unit = "us",
-       .bar = 5.0,
-       .reach = 2.0},
+       .bar = 0.5},
       sides(0));
   ask({.row = "seek/middle", .what = "iterator in the middle of 1M events; opening and mapping the file", .unit = "us"},
       sides(2));
