@@ -57,7 +57,7 @@ class BasicCursor {
   /// damaged; invalid_record for a file that is none of a cursor's, or of a later version; io with what the system said.
   /// Costs one write and one fsync, a new file those of its directory too.
   [[nodiscard]] static Result<BasicCursor> open(const PathArg& path, FileSystem files = {}) {
-    if (auto checked = path.check(); !checked) return checked.error();
+    if (auto checked = path.usable(); !checked) return checked.error();
     return or_not_enough_memory([&]() -> Result<BasicCursor> {
       auto state = std::make_unique<State>(std::move(files));
       if (auto opened = state->open(path.native()); !opened) return opened.error();

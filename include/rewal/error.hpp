@@ -8,6 +8,7 @@
 #define REWAL_ERROR_HPP
 
 #include <cstdint>
+#include <cstdio>
 #include <exception>
 #include <iosfwd>
 #include <optional>
@@ -206,6 +207,15 @@ namespace detail {
 #else
   std::terminate();
 #endif
+}
+
+/// Ends the program where a Result was asked for what it does not hold, with the reason on standard error.
+[[noreturn]] REWAL_NOINLINE inline void end_over(const char* asked, const char* held) noexcept {
+  std::fprintf(stderr, "rewal: %s, which holds %s\n", asked, held);
+  std::terminate();
+}
+[[noreturn]] REWAL_NOINLINE inline void end_over(const Error& error) noexcept {
+  end_over("the value was taken of a Result", ("an error: " + error.message()).c_str());
 }
 
 /// `io` with std::errc::invalid_argument: an option that makes no sense. `why` is a literal.

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <iosfwd>
 #include <limits>
+#include <ratio>
 #include <string_view>
 #include <type_traits>
 
@@ -20,15 +21,24 @@ namespace rewal {
 
 namespace detail {
 
-/// A duration in nanoseconds, at the ends of the range where it does not fit.
+/// A duration in nanoseconds, at the ends of the range where it does not fit; what is no number is the lowest. No step of it
+/// overflows, whatever the period: that of a hardware timer is 1/3579545 s.
 template <class Rep, class Period>
 [[nodiscard]] constexpr std::chrono::nanoseconds saturated(std::chrono::duration<Rep, Period> duration) noexcept {
   using std::chrono::nanoseconds;
-  const auto as_double = std::chrono::duration<long double, std::nano>(duration).count();
+  using Scale = std::ratio_divide<Period, std::nano>;
+  const auto count = static_cast<long double>(duration.count());
+  const long double as_double = count * static_cast<long double>(Scale::num) / static_cast<long double>(Scale::den);
   constexpr auto limit = static_cast<long double>((std::numeric_limits<std::int64_t>::max)());
-  if (!(as_double < limit)) return (nanoseconds::max)();
+  if (as_double >= limit) return (nanoseconds::max)();
   if (!(as_double > -limit)) return (nanoseconds::min)();
-  return std::chrono::duration_cast<nanoseconds>(duration);
+  if constexpr (std::is_integral_v<Rep>) {
+    // Exact, where the product fits.
+    constexpr auto most = static_cast<long double>((std::numeric_limits<std::int64_t>::max)() / Scale::num);
+    if (count < most && count > -most)
+      return nanoseconds(static_cast<std::int64_t>(duration.count()) * Scale::num / Scale::den);
+  }
+  return nanoseconds(static_cast<std::int64_t>(as_double));
 }
 
 }  // namespace detail

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include <rewal/error.hpp>
+#include <rewal/platform.hpp>
 
 namespace rewal {
 
@@ -38,8 +39,9 @@ concept ResultValue =
 
 }  // namespace detail
 
-/// A value or an Error. `value()` on an error throws rewal::Exception, or terminates where exceptions are off.
-/// `*`, `->` and `error()` require that the caller has looked which of the two it holds.
+/// A value or an Error. `value()` on an error throws rewal::Exception, or terminates where exceptions are off. `*` and `->`
+/// on an error print its message and terminate, and so does `error()` on a value, in every build. `*` of a Result that is
+/// about to go gives the value itself, so that a loop over `*wal.iterator(1)` keeps what it reads from.
 template <class T>
 class [[nodiscard]] Result {
   static_assert(!std::is_reference_v<T> && !detail::is_result<std::remove_cv_t<T>> &&
@@ -74,13 +76,15 @@ class [[nodiscard]] Result {
     if (this != &other) *this = Result(other);
     return *this;
   }
+  /// Where moving a T throws, this keeps its error, or has lost its value and holds an error that says so.
   constexpr Result& operator=(Result&& other) noexcept(std::is_nothrow_move_constructible_v<T>) {
     if (this == &other) return *this;
-    // Through an error, so that a throwing move leaves an object that can still be destroyed.
     become_error(Error(Errc::invalid_state, "this Result lost its value to an exception"));
     if (other.has_value_) {
+      KeepError keep{this, error_};
       std::construct_at(std::addressof(value_), std::move(other.value_));
       has_value_ = true;
+      keep.result = nullptr;
     } else {
       error_ = other.error_;
     }
@@ -93,12 +97,14 @@ class [[nodiscard]] Result {
   [[nodiscard]] constexpr bool has_value() const noexcept { return has_value_; }
   [[nodiscard]] constexpr explicit operator bool() const noexcept { return has_value_; }
 
-  [[nodiscard]] constexpr T& operator*() & noexcept { return value_; }
-  [[nodiscard]] constexpr const T& operator*() const& noexcept { return value_; }
-  [[nodiscard]] constexpr T&& operator*() && noexcept { return std::move(value_); }
-  [[nodiscard]] constexpr const T&& operator*() const&& noexcept { return std::move(value_); }
-  [[nodiscard]] constexpr T* operator->() noexcept { return std::addressof(value_); }
-  [[nodiscard]] constexpr const T* operator->() const noexcept { return std::addressof(value_); }
+  [[nodiscard]] constexpr T& operator*() & noexcept { return held_value(*this); }
+  [[nodiscard]] constexpr const T& operator*() const& noexcept { return held_value(*this); }
+  [[nodiscard]] constexpr T operator*() && noexcept(std::is_nothrow_move_constructible_v<T>) {
+    return std::move(held_value(*this));
+  }
+  [[nodiscard]] constexpr const T&& operator*() const&& noexcept { return std::move(held_value(*this)); }
+  [[nodiscard]] constexpr T* operator->() noexcept { return std::addressof(held_value(*this)); }
+  [[nodiscard]] constexpr const T* operator->() const noexcept { return std::addressof(held_value(*this)); }
 
   constexpr T& value() & {
     require_value();
@@ -117,7 +123,10 @@ class [[nodiscard]] Result {
     return std::move(value_);
   }
 
-  [[nodiscard]] constexpr const Error& error() const noexcept { return error_; }
+  [[nodiscard]] constexpr const Error& error() const noexcept {
+    if (REWAL_UNLIKELY(has_value_)) detail::end_over("the error was taken of a Result", "a value");
+    return error_;
+  }
 
   template <class U>
   [[nodiscard]] constexpr T value_or(U&& other) const& {
@@ -179,20 +188,20 @@ class [[nodiscard]] Result {
  private:
   template <class Self, class F>
   static constexpr auto chain(Self&& self, F&& f) {
-    using Next = std::remove_cvref_t<std::invoke_result_t<F, decltype(*std::forward<Self>(self))>>;
+    using Next = std::remove_cvref_t<std::invoke_result_t<F, decltype((std::forward<Self>(self).value_))>>;
     static_assert(detail::is_result<Next>, "and_then's function returns a rewal::Result");
     if (!self.has_value_) return Next(self.error_);
-    return std::invoke(std::forward<F>(f), *std::forward<Self>(self));
+    return std::invoke(std::forward<F>(f), std::forward<Self>(self).value_);
   }
   template <class Self, class F>
   static constexpr auto map(Self&& self, F&& f) {
-    using Next = std::remove_cv_t<std::invoke_result_t<F, decltype(*std::forward<Self>(self))>>;
+    using Next = std::remove_cv_t<std::invoke_result_t<F, decltype((std::forward<Self>(self).value_))>>;
     if (!self.has_value_) return Result<Next>(self.error_);
     if constexpr (std::is_void_v<Next>) {
-      std::invoke(std::forward<F>(f), *std::forward<Self>(self));
+      std::invoke(std::forward<F>(f), std::forward<Self>(self).value_);
       return Result<Next>();
     } else {
-      return Result<Next>(std::invoke(std::forward<F>(f), *std::forward<Self>(self)));
+      return Result<Next>(std::invoke(std::forward<F>(f), std::forward<Self>(self).value_));
     }
   }
 
@@ -202,6 +211,20 @@ class [[nodiscard]] Result {
       has_value_ = false;
       std::construct_at(std::addressof(error_), error);
     }
+  }
+  /// In what a throwing construction leaves behind.
+  struct KeepError {
+    Result* result;
+    Error error;
+    constexpr ~KeepError() {
+      if (result != nullptr) std::construct_at(std::addressof(result->error_), error);
+    }
+  };
+
+  template <class Self>
+  [[nodiscard]] static constexpr auto& held_value(Self& self) noexcept {
+    if (REWAL_UNLIKELY(!self.has_value_)) detail::end_over(self.error_);
+    return self.value_;
   }
   constexpr void require_value() const {
     if (!has_value_) detail::throw_exception(error_);
@@ -227,11 +250,16 @@ class [[nodiscard]] Result<void> {
 
   [[nodiscard]] bool has_value() const noexcept { return has_value_; }
   [[nodiscard]] explicit operator bool() const noexcept { return has_value_; }
-  void operator*() const noexcept {}
+  void operator*() const noexcept {
+    if (REWAL_UNLIKELY(!has_value_)) detail::end_over(error_);
+  }
   void value() const {
     if (!has_value_) detail::throw_exception(error_);
   }
-  [[nodiscard]] const Error& error() const noexcept { return error_; }
+  [[nodiscard]] const Error& error() const noexcept {
+    if (REWAL_UNLIKELY(has_value_)) detail::end_over("the error was taken of a Result", "a value");
+    return error_;
+  }
 
   template <class F>
   auto and_then(F&& f) const {

@@ -171,7 +171,7 @@ TEST_CASE(
   static_cast<void>(core->write_some());
   CHECK(core->writer.last_lsn() == 1 + lsns);
   const auto content = storage.content();
-  const auto frame = format::check(Bytes(content).last(frame_bytes(event.size())));
+  const auto frame = format::check_frame(Bytes(content).last(frame_bytes(event.size())));
   CHECK(frame.validity == format::Validity::valid);
   CHECK(frame.header.first_lsn == 1 + lsns);
 }

@@ -33,7 +33,7 @@ Validity with(const std::function<void(Image&)>& change, bool sealed = true) {
   Image frame = good().image();
   change(frame);
   if (sealed) reseal(frame, 0, frame.size());
-  return format::check(frame).validity;
+  return format::check_frame(frame).validity;
 }
 
 }  // namespace
@@ -63,16 +63,16 @@ TEST_CASE("The header is stored and loaded at the offsets of the format", "[form
 
 TEST_CASE("A whole frame is valid, alone and with anything behind it", "[format]") {
   Image image = good().image();
-  CHECK(format::check(image).validity == Validity::valid);
+  CHECK(format::check_frame(image).validity == Validity::valid);
   append(image, bytes_of("and more"));
-  CHECK(format::check(image).validity == Validity::valid);
+  CHECK(format::check_frame(image).validity == Validity::valid);
 }
 
 TEST_CASE("Every shorter piece of a frame is torn", "[format]") {
   const Image whole = good().image();
   for (std::size_t size = 0; size < whole.size(); ++size) {
     const Image piece(whole.begin(), whole.begin() + std::ptrdiff_t(size));  // a block of its own: no byte behind it
-    CHECK(format::check(piece).validity == Validity::torn);
+    CHECK(format::check_frame(piece).validity == Validity::torn);
   }
 }
 
@@ -87,9 +87,9 @@ TEST_CASE("A wrong magic or an impossible size is torn, whatever the CRC", "[for
 }
 
 TEST_CASE("A frame of 28 bytes has no room for the one record it needs", "[format]") {
-  CHECK(format::check(Frame{.count = 1}.image()).validity == Validity::malformed);
-  CHECK(format::check(Frame{.count = 0}.image()).validity == Validity::malformed);
-  CHECK(format::check(Frame{.count = 1, .flags = compressed}.image()).validity == Validity::valid);
+  CHECK(format::check_frame(Frame{.count = 1}.image()).validity == Validity::malformed);
+  CHECK(format::check_frame(Frame{.count = 0}.image()).validity == Validity::malformed);
+  CHECK(format::check_frame(Frame{.count = 1, .flags = compressed}.image()).validity == Validity::valid);
 }
 
 TEST_CASE("Any flipped bit of a frame is noticed", "[format]") {
@@ -97,7 +97,7 @@ TEST_CASE("Any flipped bit of a frame is noticed", "[format]") {
   for (std::size_t bit = 0; bit < whole.size() * 8; ++bit) {
     Image image = whole;
     image[bit / 8] ^= std::byte{1} << static_cast<int>(bit % 8);
-    const Validity validity = format::check(image).validity;
+    const Validity validity = format::check_frame(image).validity;
     CHECK((validity == Validity::torn || validity == Validity::bad_crc));
   }
 }
@@ -116,7 +116,8 @@ TEST_CASE("The rules are looked at in their order: CRC, then version and flags, 
 
 TEST_CASE("LSNs from 1 to 2^64 - 2 are possible, and the last record's too", "[format]") {
   const auto lsn = [](Lsn first, std::uint32_t count) {
-    return format::check(Frame{.first_lsn = first, .count = count, .region = Image(6 * std::size_t{count})}.image())
+    return format::check_frame(
+               Frame{.first_lsn = first, .count = count, .region = Image(6 * std::size_t{count})}.image())
         .validity;
   };
   CHECK(lsn(0, 1) == Validity::malformed);

@@ -76,7 +76,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const SecondJudge judge(file);
   claim(rewal::detail::crc32c(0, file.data(), file.size()) == crc_of(file), "the checksum of the bytes");
   const SecondChecksums checksums(file);
-  claim(standing_of(format::check(file).validity) == standing_at(file, checksums, 0), "the check of one frame");
+  claim(standing_of(format::check_frame(file).validity) == standing_at(file, checksums, 0), "the check of one frame");
   compare_walk<MappedDisk>(judge, chunk_bytes);
   compare_walk<ReadDisk>(judge, chunk_bytes);
   return 0;

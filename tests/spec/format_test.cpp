@@ -87,7 +87,7 @@ TEST_CASE("The worked example of the format, byte for byte", "[format]") {
       "6869"
       "a233e83d");
   CHECK(Log().event("hi").image == frame);
-  const auto checked = detail::format::check(frame);
+  const auto checked = detail::format::check_frame(frame);
   CHECK(checked.validity == detail::format::Validity::valid);
   CHECK(checked.header.first_lsn == 1);
   CHECK(checked.header.count == 1);

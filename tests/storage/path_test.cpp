@@ -48,7 +48,7 @@ TEST_CASE("an empty path, a null pointer and an embedded NUL are refused with th
   const char8_t* nothing_either = nullptr;
   for (const PathArg& path : {PathArg(""), PathArg(nothing), PathArg(nothing_either), PathArg(std::string("a\0b", 3)),
                               PathArg(std::string())}) {
-    const auto checked = path.check();
+    const auto checked = path.usable();
     REQUIRE_FALSE(checked);
     CHECK(checked.error() == rewal::Errc::io);
     CHECK(checked.error().system() == std::errc::invalid_argument);
@@ -56,7 +56,7 @@ TEST_CASE("an empty path, a null pointer and an embedded NUL are refused with th
     REQUIRE_FALSE(opened);
     CHECK(opened.error() == checked.error());
   }
-  CHECK(PathArg("a").check());
+  CHECK(PathArg("a").usable());
 }
 
 TEST_CASE("a path with UTF-8 names the file of that name") {

@@ -120,16 +120,16 @@ struct CursorImage {
     std::array<std::byte, bytes> image{};
     if (!content.empty()) std::memcpy(image.data(), content.data(), content.size() < bytes ? content.size() : bytes);
     if (size <= bytes && could_be_fresh(image)) return {Meaning::fresh};
-    const std::byte* const slots[2] = {image.data(), image.data() + slot_distance};
-    if (!CursorSlot::has_magic(slots[0]) && !CursorSlot::has_magic(slots[1])) return {Meaning::foreign};
+    const std::byte* const both[2] = {image.data(), image.data() + slot_distance};
+    if (!CursorSlot::has_magic(both[0]) && !CursorSlot::has_magic(both[1])) return {Meaning::foreign};
     if (size != bytes) return {Meaning::damaged};
     std::optional<CursorSlot> newest;
-    for (const std::byte* const place : slots) {
+    for (const std::byte* const place : both) {
       const auto slot = CursorSlot::load(place);
       if (!slot) continue;
       if (slot->version != CursorSlot::known_version) return {Meaning::unknown};
       // A slot in the place of the other one was moved there by somebody else.
-      if (slots[0] + offset_of(slot->sequence) != place) continue;
+      if (both[0] + offset_of(slot->sequence) != place) continue;
       if (!newest || slot->sequence > newest->sequence) newest = slot;
     }
     if (!newest) return {Meaning::damaged};

@@ -180,7 +180,7 @@ struct Checked {
 
 /// All five rules for the frame at the start of `bytes`.
 template <class = void>
-[[nodiscard]] REWAL_INLINE Checked check(Bytes bytes) noexcept {
+[[nodiscard]] REWAL_INLINE Checked check_frame(Bytes bytes) noexcept {
   Checked checked;
   if (bytes.size() < header_bytes) {
     checked.header.magic = 0;

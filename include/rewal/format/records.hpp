@@ -6,6 +6,7 @@
 #ifndef REWAL_FORMAT_RECORDS_HPP
 #define REWAL_FORMAT_RECORDS_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -27,8 +28,11 @@ namespace detail {
   return meta.empty() ? std::nullopt : std::optional<Bytes>(meta);
 }
 
+/// A length that no memory has, as a -1 that was passed on, stays one that no frame has: nothing here wraps.
 [[nodiscard]] inline std::uint64_t record_bytes(Bytes payload, Bytes meta) noexcept {
-  return std::uint64_t{format::record_header_bytes} + meta.size() + payload.size();
+  constexpr std::uint64_t most = UINT64_MAX / 4;
+  return std::uint64_t{format::record_header_bytes} + (std::min)(std::uint64_t{meta.size()}, most) +
+         (std::min)(std::uint64_t{payload.size()}, most);
 }
 
 /// A frame of that one record.

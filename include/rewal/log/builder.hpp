@@ -131,7 +131,7 @@ class [[nodiscard]] Builder {
   /// for damage that the recovery policy refuses; `io` with what the system said, or with std::errc::invalid_argument.
   [[nodiscard]] Result<Wal<S, C, I, H>> build() {
     static_assert(detail::require_fitting_extras<S>());
-    if (const auto sense = check(); !sense) return sense.error();
+    if (const auto sense = make_sense(); !sense) return sense.error();
     if (used_up_)
       return Error(Errc::invalid_state, "this builder's policies went into an earlier build(): open(...) another");
     const bool storage_was_given = storage_.has_value();
@@ -171,7 +171,7 @@ class [[nodiscard]] Builder {
     return *this;
   }
 
-  [[nodiscard]] Result<void> check() const noexcept {
+  [[nodiscard]] Result<void> make_sense() const noexcept {
     using detail::invalid_argument;
     if (options_.queue_capacity == 0) return invalid_argument("queue_capacity is 0: allow at least one frame");
     if (options_.queue_bytes == 0) return invalid_argument("queue_bytes is 0: allow at least one byte");

@@ -64,7 +64,7 @@ class FrameCursor {
       if (bytes.empty()) return Walk::failed;
     }
     prefetch_beyond(bytes, size);
-    const format::Validity validity = format::check(bytes).validity;
+    const format::Validity validity = format::check_frame(bytes).validity;
     if (REWAL_UNLIKELY(validity != format::Validity::valid)) return bad(validity);
     frame_ = bytes.data();
     next_ = at + size;

@@ -160,7 +160,7 @@ class FrameScan {
     std::uint64_t next_entry_at = tally.end;
     while (tally.end < segment.end) {
       const Bytes left = mapped_.subspan(static_cast<std::size_t>(tally.end));
-      const format::Checked checked = format::check(left);
+      const format::Checked checked = format::check_frame(left);
       if (REWAL_UNLIKELY(checked.validity != format::Validity::valid)) return;
       if (tally.end >= next_entry_at && segment.entries != nullptr && segment.entry_count <= most_entries) {
         segment.entries[segment.entry_count++] = {tally.end, tally.highest};
@@ -185,7 +185,7 @@ class FrameScan {
       if (!format::plausible(header, candidate.size())) continue;
       checksummed += header.size;
       if (checksummed > segment_bytes_) return false;
-      if (format::check(candidate).validity != format::Validity::valid) continue;
+      if (format::check_frame(candidate).validity != format::Validity::valid) continue;
       segment.first_frame_at = at;
       segment.first_lsn = header.first_lsn;
       return true;

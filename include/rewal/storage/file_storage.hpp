@@ -54,7 +54,7 @@ class BasicFileStorage {
   /// Errors: file_locked while any log in any process has it open; io with what the system said, or with
   /// std::errc::invalid_argument for a path that cannot be a file's.
   [[nodiscard]] static Result<BasicFileStorage> open(const PathArg& path, FileSystem files = {}) {
-    if (auto checked = path.check(); !checked) return checked.error();
+    if (auto checked = path.usable(); !checked) return checked.error();
     return or_not_enough_memory([&]() -> Result<BasicFileStorage> {
       auto state = std::make_unique<State>(std::move(files), path.native());
       if (auto opened = state->open(); !opened) return opened.error();

@@ -101,7 +101,7 @@ class PathArg {
   [[nodiscard]] std::string text() const { return detail::to_utf8(native_); }
 
   /// `io` with std::errc::invalid_argument for what can be the path of no file.
-  [[nodiscard]] Result<void> check() const noexcept {
+  [[nodiscard]] Result<void> usable() const noexcept {
     if (malformed_) {
       return detail::invalid_argument("the path of the log is not valid UTF-8: pass UTF-8 or a std::filesystem::path");
     }
