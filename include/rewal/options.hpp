@@ -94,6 +94,12 @@ enum class Recovery : std::uint8_t {
   strict,    ///< refuses a tear too: nothing but trailing zeros is ever cut
 };
 
+/// What a follower hands out.
+enum class Follow : std::uint8_t {
+  durable,  ///< an event once it is fsynced, so that nobody acts on what a crash takes back. The default.
+  written,  ///< an event once it is written: it survives the death of the process, not a power loss.
+};
+
 /// The life of a log.
 enum class State : std::uint8_t {
   init,      ///< not opened, or moved from

@@ -10,10 +10,11 @@
 //   written    flush and wait for a written LSN        <- whoever released the write lock
 //   durable    waiters for a durable LSN               <- whoever released the write lock, after a sync or with one
 //       still wanted
-//   rest       the writer thread                       <- the claim that ended its rest; requests of the lifecycle
+//   rest       the writer thread                       <- the claim that ended its rest; requests of the lifecycle;
+//       followers, and whoever released the write lock, where followers want a sync
 //   lifecycle  shutdown, waiting for the end           <- whoever closed the log
 // A waiter for an LSN never sleeps while the write lock is free: it takes it and works. So whoever releases the write
-// lock tells those who could have needed it.
+// lock tells those who could have needed it. Followers never take it and sleep elsewhere: see read/progress.hpp.
 
 #ifndef REWAL_COMMIT_CORE_HPP
 #define REWAL_COMMIT_CORE_HPP
@@ -41,6 +42,7 @@
 #include <rewal/policy/indexer.hpp>
 #include <rewal/policy/policy_scope.hpp>
 #include <rewal/queue/ring.hpp>
+#include <rewal/read/progress.hpp>
 #include <rewal/read/shared_log.hpp>
 #include <rewal/result.hpp>
 #include <rewal/stats.hpp>
@@ -77,11 +79,13 @@ struct Core {
         hooks(std::move(hook_object), shared.get()),
         before_first(last_lsn != 0 ? 0 : chosen.start_lsn - 1),
         first_lsn(last_lsn != 0 ? shared->first_lsn : chosen.start_lsn),
+        progress(std::make_shared<Progress<Threads>>(first_lsn, last_lsn + before_first, end)),
         ring(chosen.queue_bytes, chosen.queue_capacity, last_lsn + before_first + 1),
         most_direct_bytes(compresses ? 0 : (std::min)(ring.most_direct_bytes(), chosen.max_frame_bytes)),
         writer(*shared, ring, std::move(indexer), hooks,
                {chosen.buffer_capacity, chosen.preallocate_bytes, chosen.sync_mode.kind() == SyncMode::Kind::interval},
-               end, last_lsn + before_first) {}
+               end, last_lsn + before_first),
+        rest(progress->writer_rest) {}
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
 
@@ -95,6 +99,7 @@ struct Core {
   Calls hooks;
   const Lsn before_first;  // of a log that was empty when opened: the LSN before its first; else 0
   const Lsn first_lsn;     // the lowest, of an empty log the one to come
+  const std::shared_ptr<Progress<Threads>> progress;  // what followers see
   Queue ring;
   const std::uint64_t most_direct_bytes;  // a frame of one record up to this goes into the queue without further checks
   WriteLock<Threads> write_lock;
@@ -103,7 +108,7 @@ struct Core {
   EventCount<Threads> room;
   EventCount<Threads> written;
   EventCount<Threads> durable;
-  EventCount<Threads> rest;
+  EventCount<Threads>& rest;
   EventCount<Threads> lifecycle;
 
   Atomic<State> state{State::running};     // by shutdown and close: running, draining, closed
@@ -163,6 +168,8 @@ struct Core {
   /// again.
   void release_write_lock() {
     const bool synced = std::exchange(owes_durable, false);
+    if (REWAL_UNLIKELY(writer.failed())) progress->fail(writer.error());
+    const auto owed = progress->take_owed();
     write_lock.release();
     written.notify_all();
     if (synced || sync_wanted.load(std::memory_order_seq_cst) > writer.durable_lsn()) durable.notify_all();
@@ -170,6 +177,13 @@ struct Core {
       room.notify_all();
       durable.notify_all();
     }
+    progress->tell(owed);
+    if (REWAL_UNLIKELY(followers_want_sync())) rest.notify_all();
+  }
+
+  /// Whether something is written that followers wait for and nobody has synced.
+  [[nodiscard]] bool followers_want_sync() const noexcept {
+    return !writer.failed() && progress->wants_sync(writer.last_lsn(), writer.durable_lsn());
   }
 
   /// One step of writing, by the write lock's holder, who lets those in who wait for room, and keeps the interval.
@@ -216,7 +230,9 @@ struct Core {
   /// the write lock is put down, or by tell_synced() where that is not soon.
   bool sync(std::uint32_t group = 0) {
     const bool synced = writer.sync();
-    let_in();  // it may have written, too
+    show_progress();  // it may have written, too
+    if (synced) progress->synced(writer.durable_lsn(), writer.file_end());
+    let_in();
     sync_regulars = group + sync_arrivals.load(std::memory_order_relaxed);
     owes_durable = true;
     return synced;
@@ -224,6 +240,7 @@ struct Core {
 
   void tell_synced() {
     if (std::exchange(owes_durable, false)) durable.notify_all();
+    progress->tell(progress->take_owed());
   }
 
  private:
@@ -245,9 +262,14 @@ struct Core {
 
   typename LogWriter::Step write_next() {
     const auto step = writer.write_some();
-    if (step == LogWriter::Step::wrote) let_in();
+    if (step == LogWriter::Step::wrote) {
+      show_progress();
+      let_in();
+    }
     return step;
   }
+
+  void show_progress() noexcept { progress->wrote(writer.last_lsn(), writer.file_end()); }
 
   /// Those who wait for room, once half of it is there.
   void let_in() {

@@ -9,7 +9,7 @@
 //      +--------------------+---------------- close: discards what is left -----+
 //
 // ORDER OF THE END: seal (no claim succeeds any more), then state, which the writer thread looks at; then drain, fsync,
-// readers told, storage closed, outcome stored, state closed, finished.store(release), and only then everyone woken.
+// followers and readers told, storage closed, outcome stored, state closed, finished.store(release), and only then everyone woken.
 // Partner of finished: load(acquire) before outcome is read. The write lock is held for the last time before the
 // storage is closed, and whoever takes it later sees the state closed.
 
@@ -22,6 +22,8 @@
 #include <rewal/commit/core.hpp>
 #include <rewal/error.hpp>
 #include <rewal/options.hpp>
+#include <rewal/read/kept_end.hpp>
+#include <rewal/read/progress.hpp>
 #include <rewal/result.hpp>
 
 namespace rewal::detail {
@@ -49,6 +51,7 @@ class Lifecycle {
     core_.acquire_write_lock();
     Result<void> closed;
     if (!core_.finished.load(std::memory_order_acquire)) {
+      end_progress(Ending::discarded);
       closed = core_.writer.close();
       settle(core_.writer.failed() ? Result<void>(core_.writer.error()) : Result<void>(Errc::closed));
     }
@@ -56,6 +59,9 @@ class Lifecycle {
     wake_everybody();
     return closed;
   }
+
+  /// The log is destroyed without a shutdown: nothing more is handed out.
+  void forsake_followers() { end_progress(Ending::discarded); }
 
   /// The writer thread's part, once the log is draining or closed.
   void run_down() {
@@ -112,9 +118,21 @@ class Lifecycle {
   }
 
   void end_by_shutdown() {
+    keep_for_followers();
+    end_progress(Ending::finished);
     const Result<void> closed = core_.writer.close();
     core_.hooks.on_shutdown_done(Threads::now() - core_.draining_since);
     settle(core_.writer.failed() ? Result<void>(core_.writer.error()) : closed);
+  }
+
+  void end_progress(Ending how) {
+    core_.progress->end(how);
+    core_.progress->tell(core_.progress->take_owed());
+  }
+
+  /// They may be behind when the storage is closed, which does not wait for them.
+  void keep_for_followers() {
+    if (core_.progress->has_followers()) keep_end(*core_.shared, core_.writer.file_end());
   }
 
   void settle(const Result<void>& outcome) {

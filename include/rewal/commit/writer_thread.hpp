@@ -12,7 +12,7 @@
 // WHEN IT SLEEPS. Between polls it naps, unless much has come lately; a claim that half fills the queue ends the nap.
 // After a few milliseconds without work it falls asleep, and the next claim wakes it: falling asleep succeeds only from
 // an empty queue, in the same word in which places are claimed, so no claim can pass unseen. An idle log does nothing
-// at all.
+// at all. It does not fall asleep while followers want what is written to be synced: then it syncs.
 
 #ifndef REWAL_COMMIT_WRITER_THREAD_HPP
 #define REWAL_COMMIT_WRITER_THREAD_HPP
@@ -99,10 +99,10 @@ class WriterThread {
   }
 
   void sleep() {
-    if (!shed_memory()) return nap();
+    if (core_.followers_want_sync() || !shed_memory()) return nap();
     if (!core_.writer.failed() && !core_.ring.fall_asleep()) return nap();
     const auto key = core_.rest.prepare();
-    if (ending() || (!core_.writer.failed() && !core_.ring.is_resting())) {
+    if (ending() || core_.followers_want_sync() || (!core_.writer.failed() && !core_.ring.is_resting())) {
       core_.rest.cancel();
     } else {
       core_.rest.sleep(key, core_.sync_due());
@@ -127,7 +127,7 @@ class WriterThread {
   void work(Lsn seen) {
     const bool due = core_.sync_due() <= Threads::now();
     const bool old = core_.writer.last_lsn() < seen;
-    if (core_.writer.failed() || !(due || old || is_pressing())) return;
+    if (core_.writer.failed() || !(due || old || is_pressing() || core_.followers_want_sync())) return;
     if (due) {
       core_.acquire_write_lock();
     } else if (!core_.write_lock.try_acquire()) {
@@ -144,9 +144,10 @@ class WriterThread {
     if (core_.writer.last_lsn() == before) Threads::yield();  // a producer is between claim and publish
   }
 
-  /// Writes what was there at the last poll, or one buffer; in batch mode the whole group.
+  /// Writes what was there at the last poll, or one buffer; where an fsync follows, the whole group.
   void write(Lsn seen) {
-    const Lsn target = mode_ == SyncMode::Kind::batch ? core_.ring.last_assigned_lsn() : seen;
+    const bool syncs = mode_ == SyncMode::Kind::batch || core_.progress->is_durable_awaited();
+    const Lsn target = syncs ? core_.ring.last_assigned_lsn() : seen;
     do {
       if (core_.write_some() != Step::wrote) return;
     } while (core_.writer.last_lsn() < target);
@@ -176,7 +177,7 @@ class WriterThread {
   }
 
   [[nodiscard]] bool wants_sync() const noexcept {
-    if (mode_ == SyncMode::Kind::batch) return true;
+    if (mode_ == SyncMode::Kind::batch || core_.followers_want_sync()) return true;
     const Lsn wanted = core_.sync_wanted.load(std::memory_order_seq_cst);
     return wanted > core_.writer.durable_lsn() && wanted <= core_.writer.last_lsn();
   }

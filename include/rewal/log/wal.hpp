@@ -22,9 +22,11 @@
 #include <rewal/format/batch.hpp>
 #include <rewal/lsn.hpp>
 #include <rewal/options.hpp>
+#include <rewal/out_of_memory.hpp>
 #include <rewal/policy/compressor.hpp>
 #include <rewal/policy/hooks.hpp>
 #include <rewal/policy/indexer.hpp>
+#include <rewal/read/follower.hpp>
 #include <rewal/read/iterator.hpp>
 #include <rewal/read/replay.hpp>
 #include <rewal/result.hpp>
@@ -57,6 +59,8 @@ class [[nodiscard]] Wal {
  public:
   /// Reads events one by one; see iterator().
   using Iterator = detail::Iterator<S, C>;
+  /// Reads events and waits for those to come; see follow().
+  using Follower = detail::Follower<S, C>;
 
   /// Begins to open the log in the file at `path`; nothing happens before build().
   [[nodiscard]] static Builder<FileStorage, NoCompressor, NoIndexer, NoHooks> open(PathArg path);
@@ -164,6 +168,15 @@ class [[nodiscard]] Wal {
     return Iterator(core_->shared, from, to);
   }
 
+  /// A reader that never ends by itself: at the end it waits for what comes. It begins with the first event with
+  /// `lsn >= from`, and hands an event out once it is durable, which it causes, or with Follow::written once it is
+  /// written. Used by one thread, but for its stop(). It keeps no shutdown waiting; see there how it ends.
+  [[nodiscard]] Result<Follower> follow(Lsn from, Follow what = Follow::durable) const {
+    if (const auto error = unreadable()) return *error;
+    return detail::or_not_enough_memory(
+        [&]() -> Result<Follower> { return Follower(core_->shared, core_->progress, from, what); });
+  }
+
   // ---- observing: lock-free, any state, also from inside a policy --------------------------------------------------
 
   /// Lowest LSN in the log. 0 while it is empty.
@@ -247,8 +260,10 @@ class [[nodiscard]] Wal {
 
   void end() noexcept {
     if (!core_) return;
+    const bool was_shut_down = core_->shutdown_begun.load(std::memory_order_acquire);
     static_cast<void>(shutdown());
     core_->thread.join();
+    if (!was_shut_down) detail::Lifecycle<Core>(*core_).forsake_followers();
     core_.reset();
   }
 

@@ -56,12 +56,20 @@ class EventReader {
         ends_beyond_(shared_->lsns_ascend),
         cursor_(open_cursor(*shared_, from, to)) {}
 
+  /// Reads the events with `lsn >= from` below `end`, which extend() moves. Whether the log is open is the caller's
+  /// care; where it is closed, read_what_is_kept() comes first.
+  [[nodiscard]] static EventReader with_moving_end(std::shared_ptr<SharedLog<S, C>> shared, Lsn from,
+                                                   std::uint64_t end) {
+    return EventReader(std::move(shared), from, MovingEnd{end});
+  }
+
   EventReader(EventReader&& other) noexcept
       : shared_(std::move(other.shared_)),
         reading_(std::exchange(other.reading_, nullptr)),
         from_(other.from_),
         to_(other.to_),
         ends_beyond_(other.ends_beyond_),
+        end_moves_(other.end_moves_),
         cursor_(std::move(other.cursor_)),
         record_(other.record_),
         records_left_(other.records_left_),
@@ -103,6 +111,22 @@ class EventReader {
     return Read::failed;
   }
 
+  // ---- where the end moves ---------------------------------------------------------------------------------------
+
+  [[nodiscard]] std::uint64_t end() const noexcept { return cursor_.source().end(); }
+  /// Requires that next() has said `end`, and that `end` is not before it.
+  void extend(std::uint64_t end) noexcept { cursor_.source().extend(end, cursor_.next_offset()); }
+  /// Whether the next event begins a frame.
+  [[nodiscard]] bool is_between_frames() const noexcept { return records_left_ == 0; }
+  /// The log is closed, and `end` is where it ended: reads on from what it has kept, where the storage failed too.
+  /// Requires is_between_frames().
+  void read_what_is_kept(std::uint64_t end) noexcept {
+    const bool has_all = cursor_.next_offset() >= shared_->kept_at;
+    cursor_.source().adopt(end, has_all ? shared_->kept : Bytes(), shared_->kept_at, shared_->kept_memory);
+    reading_ = shared_.get();
+    error_.reset();
+  }
+
   /// Why the last next() failed.
   [[nodiscard]] const std::optional<Error>& error() const noexcept { return error_; }
 
@@ -119,6 +143,18 @@ class EventReader {
   }
 
  private:
+  struct MovingEnd {
+    std::uint64_t end;
+  };
+  EventReader(std::shared_ptr<SharedLog<S, C>> shared, Lsn from, MovingEnd moving)
+      : shared_(std::move(shared)),
+        reading_(shared_.get()),
+        from_(from),
+        to_(max_lsn),
+        ends_beyond_(false),
+        end_moves_(true),
+        cursor_(open_at(*shared_, from, moving.end)) {}
+
   // Larger buffers of inflated frames are given back after their frame.
   static constexpr std::size_t kept_buffer_bytes = 256 * 1024;
 
@@ -135,7 +171,21 @@ class EventReader {
     return {Source<S>(shared.storage, &shared, end), (std::min)(begin, end)};
   }
 
-  [[nodiscard]] bool is_closed() const noexcept { return reading_->closed.load(std::memory_order_acquire); }  // E2
+  [[nodiscard]] static FrameCursor<S> open_at(SharedLog<S, C>& shared, Lsn from, std::uint64_t end) {
+    std::uint64_t begin = 0;
+    {
+      const std::lock_guard lock(shared.index_mutex);
+      begin = (std::min)(shared.index.seek(from), end);
+    }
+    FrameCursor<S> cursor(Source<S>(shared.storage, &shared, 0), begin);
+    const bool is_open = !shared.closed.load(std::memory_order_acquire);  // E2
+    if (is_open) cursor.source().extend(end, begin);
+    return cursor;
+  }
+
+  [[nodiscard]] bool is_closed() const noexcept {
+    return reading_->closed.load(std::memory_order_acquire) && !end_moves_;  // E2
+  }
 
   /// There is nothing to read any more: the error that was met, as long as the log is open, else closed.
   REWAL_NOINLINE Read refuse() noexcept {
@@ -219,6 +269,7 @@ class EventReader {
   Lsn from_;
   Lsn to_;
   bool ends_beyond_;  // the first frame beyond to_ ends the range
+  bool end_moves_ = false;
   FrameCursor<S> cursor_;
 
   const std::byte* record_ = nullptr;  // the next record of the current frame,

@@ -76,6 +76,8 @@ class FrameCursor {
   /// next() is `end` from now on.
   void stop() noexcept { next_ = source_.end(); }
 
+  /// Where next() goes.
+  [[nodiscard]] std::uint64_t next_offset() const noexcept { return next_; }
   /// Where the frame, the end or the bad bytes are.
   [[nodiscard]] std::uint64_t offset() const noexcept { return offset_; }
   /// What is wrong with bad bytes.

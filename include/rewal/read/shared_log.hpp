@@ -9,15 +9,18 @@
 //       and then reads below it only. Without it a reader could see a frame half written.
 //   E2  closed: whoever closes the log stores it (release) before storage.close(); a reader loads it (acquire) before
 //       each use of the storage. A read that has passed the check may run beside close(), which Storage allows.
+//       What is kept for the followers is stored before it, too.
 
 #ifndef REWAL_READ_SHARED_LOG_HPP
 #define REWAL_READ_SHARED_LOG_HPP
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <utility>
 
+#include <rewal/bytes.hpp>
 #include <rewal/format/sparse_index.hpp>
 #include <rewal/lsn.hpp>
 
@@ -34,6 +37,12 @@ struct SharedLog {
 
   std::atomic<std::uint64_t> written_end{0};  // bytes of whole frames in the storage; by the writer
   std::atomic<bool> closed{false};            // by whoever closes the log
+
+  // By whoever shuts the log down, before it is closed; constant afterwards: the end of the file, or all of it where the
+  // storage maps it, for those who follow the log to its end.
+  Bytes kept;
+  std::uint64_t kept_at = 0;  // where in the file it begins
+  std::shared_ptr<const void> kept_memory;
 
   // Set by recovery, constant once the log runs.
   Lsn first_lsn = 0;        // the lowest that opening found, 0 where it found none

@@ -39,18 +39,7 @@ class Source {
   /// A mapping that fails is no error: the bytes are then read.
   Source(S& storage, const void* log, std::uint64_t end, std::size_t chunk_bytes = default_chunk_bytes)
       : storage_(&storage), log_(log), end_(end), chunk_bytes_(chunk_bytes) {
-    if constexpr (MappingStorage<S>) {
-      if (end == 0 || end > SIZE_MAX) return;
-      static_cast<void>(storage_call(log, [&]() -> Result<void> {
-        auto mapping = storage.map(end);
-        if (!mapping || *mapping == nullptr) return {};
-        const Bytes bytes = (*mapping)->bytes();
-        if (bytes.size() != end) return {};
-        loaded_ = bytes;
-        mapping_ = std::move(*mapping);
-        return {};
-      }));
-    }
+    map_all();
   }
 
   Source(Source&&) noexcept = default;
@@ -81,6 +70,30 @@ class Source {
   /// Memory it holds beside a mapping.
   [[nodiscard]] std::size_t buffer_bytes() const noexcept { return buffer_bytes_; }
 
+  /// The end moves on to `end`, and reading goes on at `offset`; what at() returned is gone. Where much lies between
+  /// them it is mapped, else read into the buffer: that is where the writer's bytes are warm.
+  void extend(std::uint64_t end, std::uint64_t offset) noexcept {
+    end_ = end;
+    if (mapping_ != nullptr && offset - loaded_at_ >= loaded_.size()) {
+      loaded_ = {};
+      mapping_.reset();
+    }
+    if (end - offset >= worth_mapping_bytes) map_all();
+  }
+
+  /// The end moves on to `end`, for good. Reads on from `bytes`, which are those of the storage from `offset` to there
+  /// and stay while `memory` lives; what at() returned is gone.
+  void adopt(std::uint64_t end, Bytes bytes, std::uint64_t offset, std::shared_ptr<const void> memory) noexcept {
+    end_ = end;
+    if (bytes.empty()) return;
+    loaded_ = bytes;
+    loaded_at_ = offset;
+    mapping_ = std::move(memory);
+  }
+
+  /// What keeps mapped() alive.
+  [[nodiscard]] const std::shared_ptr<const void>& mapping() const noexcept { return mapping_; }
+
   /// Gives mapping and buffer back; what at() returned is gone.
   void release() noexcept {
     loaded_ = {};
@@ -90,6 +103,24 @@ class Source {
   }
 
  private:
+  static constexpr std::uint64_t worth_mapping_bytes = 1024 * 1024;  // of an end that has moved on
+
+  void map_all() {
+    if constexpr (MappingStorage<S>) {
+      if (end_ == 0 || end_ > SIZE_MAX) return;
+      static_cast<void>(storage_call(log_, [&]() -> Result<void> {
+        auto mapping = storage_->map(end_);
+        if (!mapping || *mapping == nullptr) return {};
+        const Bytes bytes = (*mapping)->bytes();
+        if (bytes.size() != end_) return {};
+        loaded_ = bytes;
+        loaded_at_ = 0;
+        mapping_ = std::move(*mapping);
+        return {};
+      }));
+    }
+  }
+
   REWAL_NOINLINE Bytes load(std::uint64_t offset, std::uint64_t least) noexcept {
     if (busy_) return fail(Errc::invalid_state);
     const std::uint64_t wanted = (std::max)(least, (std::min<std::uint64_t>)(chunk_bytes_, end_ - offset));

@@ -57,6 +57,10 @@ class EventCount {
     }
   }
 
+  /// Whether anybody sleeps or is about to. In one order with all that is seq_cst: whoever prepares after this was false
+  /// sees what was stored before it.
+  [[nodiscard]] bool has_sleepers() const noexcept { return sleepers_.load(std::memory_order_seq_cst) != 0; }
+
   /// How many sleep or are about to. A hint: it is out of date at once.
   [[nodiscard]] std::uint32_t sleepers() const noexcept { return sleepers_.load(std::memory_order_relaxed); }
 
