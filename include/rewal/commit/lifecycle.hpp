@@ -9,7 +9,8 @@
 //      +--------------------+---------------- close: discards what is left -----+
 //
 // ORDER OF THE END: seal (no claim succeeds any more), then state, which the writer thread looks at; then drain, fsync,
-// followers and readers told, storage closed, outcome stored, state closed, finished.store(release), and only then everyone woken.
+// followers and readers told, storage closed, outcome stored, state closed, finished.store(release), and only then
+// everyone woken.
 // Partner of finished: load(acquire) before outcome is read. The write lock is held for the last time before the
 // storage is closed, and whoever takes it later sees the state closed.
 

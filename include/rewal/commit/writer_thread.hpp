@@ -99,7 +99,8 @@ class WriterThread {
   }
 
   void sleep() {
-    if (core_.followers_want_sync() || !shed_memory()) return nap();
+    if (core_.followers_want_sync()) return nap();
+    if (!shed_memory()) return nap();
     if (!core_.writer.failed() && !core_.ring.fall_asleep()) return nap();
     const auto key = core_.rest.prepare();
     if (ending() || core_.followers_want_sync() || (!core_.writer.failed() && !core_.ring.is_resting())) {
@@ -177,7 +178,8 @@ class WriterThread {
   }
 
   [[nodiscard]] bool wants_sync() const noexcept {
-    if (mode_ == SyncMode::Kind::batch || core_.followers_want_sync()) return true;
+    if (mode_ == SyncMode::Kind::batch) return true;
+    if (core_.followers_want_sync()) return true;
     const Lsn wanted = core_.sync_wanted.load(std::memory_order_seq_cst);
     return wanted > core_.writer.durable_lsn() && wanted <= core_.writer.last_lsn();
   }

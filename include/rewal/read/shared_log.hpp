@@ -38,8 +38,8 @@ struct SharedLog {
   std::atomic<std::uint64_t> written_end{0};  // bytes of whole frames in the storage; by the writer
   std::atomic<bool> closed{false};            // by whoever closes the log
 
-  // By whoever shuts the log down, before it is closed; constant afterwards: the end of the file, or all of it where the
-  // storage maps it, for those who follow the log to its end.
+  // By whoever shuts the log down, before it is closed; constant afterwards: the end of the file, or all of it where
+  // the storage maps it, for those who follow the log to its end.
   Bytes kept;
   std::uint64_t kept_at = 0;  // where in the file it begins
   std::shared_ptr<const void> kept_memory;
