@@ -5,6 +5,7 @@
 // own, and is altered by the opening. How the folder came to be is left to the rig.
 //
 //   log-<n>     each log; a build() that returned means that there is one
+//   log-<n>.cut-<c>  what an opening cut from it and told that it saved
 //   copy-<n>    a copy of log-0, whole wherever the power went, or not there
 //   cursor-<n>  a cursor: the last value that was committed, or the one being committed
 
@@ -37,14 +38,21 @@ class Judge {
 
   /// The first promise that is broken, or "".
   [[nodiscard]] std::string judge(const std::vector<Told>& told) {
-    std::map<std::uint32_t, std::vector<Told>> logs, copies, cursors;
+    std::map<std::uint32_t, std::vector<Told>> logs, copies, cursors, saved;
     for (const Told& what : told) {
       switch (what.kind) {
         case Told::Kind::opened:
         case Told::Kind::durable: logs[what.file].push_back(what); break;
+        case Told::Kind::saved: saved[what.file].push_back(what); break;
         case Told::Kind::copying:
         case Told::Kind::copied: copies[what.file].push_back(what); break;
         default: cursors[what.file].push_back(what); break;
+      }
+    }
+    // Before a log is opened, which may save more.
+    for (const auto& [file, about] : saved) {
+      for (const Told& copy : about) {
+        if (const auto wrong = judge_saved(copy); !wrong.empty()) return wrong;
       }
     }
     for (std::uint32_t file = 0; file < 16; ++file) logs[file];  // those of which nothing was told are logs too
@@ -136,6 +144,18 @@ class Judge {
                std::to_string(opened->last_lsn()) + ", the file holds " + std::to_string(last) + described(log);
       }
       if (const auto closed = opened->shutdown(); !closed) return name + when + closed.error().message();
+    }
+    return {};
+  }
+
+  /// What an opening cut from the log is beside it.
+  [[nodiscard]] std::string judge_saved(const Told& copy) const {
+    const auto name = "log-" + std::to_string(copy.file) + ".cut-" + std::to_string(copy.count);
+    const auto bytes = bytes_of(name);
+    if (!bytes) return name + ": it had been saved, there is no such file";
+    if (bytes->size() != copy.lsn || digest_of_bytes(*bytes) != copy.digest) {
+      return name + ": " + std::to_string(bytes->size()) + " bytes, not the " + std::to_string(copy.lsn) +
+             " that had been saved";
     }
     return {};
   }

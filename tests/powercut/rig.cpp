@@ -11,7 +11,8 @@
 // Its last line says what was tried: `ext4: cuts=.. violations=.. recordings=.. first=..`; the exit code is 1 after a
 // violation.
 
-#include <sys/wait.h>
+#include <signal.h>
+#include <sys/prctl.h>
 
 #include <chrono>
 #include <cstdint>
@@ -164,6 +165,7 @@ int act(const std::vector<std::string>& words) {
 }  // namespace rewal_powercut
 
 int main(int count, char** arguments) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // what is mounted goes with this process, so it goes with its parent
   try {
     return rewal_powercut::act({arguments + 1, arguments + count});
   } catch (const std::exception& error) {

@@ -14,6 +14,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <rewal/wal.hpp>
 #include <span>
 #include <string>
@@ -76,6 +78,7 @@ class Stage {
       if (const auto numbered = read(event.payload)) told.digest = digest(told.digest, *numbered);
     }));
     tell(told);
+    if (!log.recovery().saved_copy.empty()) tell_saved(number, log.recovery().saved_copy);
     return log;
   }
 
@@ -103,6 +106,20 @@ class Stage {
   }
 
  private:
+  /// `<log>.cut-<offset>`; a second one of that offset has a further number, and is not told.
+  void tell_saved(std::uint32_t number, const std::string& name) const {
+    const auto before = path("log", number) + ".cut-";
+    if (!name.starts_with(before) || name.find('.', before.size()) != std::string::npos) return;
+    std::ifstream file(name, std::ios::binary);
+    const std::string text(std::istreambuf_iterator<char>(file), {});
+    tell({.kind = Told::Kind::saved,
+          .file = number,
+          .author = {life_, 0},
+          .lsn = text.size(),
+          .count = std::strtoull(name.c_str() + before.size(), nullptr, 10),
+          .digest = digest_of_bytes(std::as_bytes(std::span(text)))});
+  }
+
   std::string folder_;
   int told_;
   std::uint64_t seed_;

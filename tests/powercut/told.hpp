@@ -6,7 +6,9 @@
 #ifndef REWAL_TESTS_POWERCUT_TOLD_HPP
 #define REWAL_TESTS_POWERCUT_TOLD_HPP
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "numbered_events.hpp"
 
@@ -15,6 +17,7 @@ namespace rewal_powercut {
 struct Told {
   enum class Kind : std::uint32_t {
     opened,      // build() returned; `lsn` and `digest` of the events found, `author.life` is the life that begins
+    saved,       // the opening had saved `log-<file>.cut-<count>`, `lsn` bytes of that `digest`
     durable,     // everything up to `lsn` is, `count` events of the author among it
     copying,     // copy_to is about to be called for copy number `file`; `lsn` is durable
     copied,      // it returned `lsn`
@@ -38,6 +41,13 @@ static_assert(sizeof(Told) == 4 + 4 + 8 + 8 + 8 + 8);
     before ^= before >> 29;
   }
   return before;
+}
+
+/// Of the bytes of a file.
+[[nodiscard]] inline std::uint64_t digest_of_bytes(std::span<const std::byte> bytes) {
+  std::uint64_t value = 0xCBF29CE484222325;
+  for (const std::byte byte : bytes) value = (value ^ std::to_integer<std::uint64_t>(byte)) * 0x100000001B3;
+  return value;
 }
 
 }  // namespace rewal_powercut

@@ -156,7 +156,7 @@ class Soak {
     const auto outside = start({"--outside", life.path, std::to_string(length.count())});
     live(life, told_.get());
     ++counts_.outside;
-    counts_.violations += wait_for(outside) == 0 ? 0 : 1;
+    if (wait_for(outside) != 0) ++counts_.violations;
 #else
     live(life, told_.get());
 #endif
@@ -167,7 +167,7 @@ class Soak {
   void end_child(pid_t child, bool limited) {
     if (limited) {
       ++counts_.limits;
-      counts_.violations += wait_for(child) == 0 ? 0 : 1;
+      if (wait_for(child) != 0) ++counts_.violations;
     } else {
       std::this_thread::sleep_for(milliseconds(random_.below(100)));
       ::kill(child, SIGKILL);
