@@ -7,6 +7,7 @@
 #ifndef REWAL_TESTS_INTERLEAVINGS_CORE_PLAY_HPP
 #define REWAL_TESTS_INTERLEAVINGS_CORE_PLAY_HPP
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -73,7 +74,12 @@ class ModelStorage {
     return {};
   }
   rewal::Result<std::uint64_t> size() { return std::uint64_t{disk_->bytes.size()}; }
-  rewal::Result<std::size_t> read_at(std::span<std::byte>, std::uint64_t) { return std::size_t{0}; }
+  rewal::Result<std::size_t> read_at(std::span<std::byte> into, std::uint64_t offset) {
+    if (disk_->closed) return rewal::Errc::closed;
+    check(offset + into.size() <= disk_->bytes.size(), "a reader reads beyond what is written");
+    std::copy_n(disk_->bytes.begin() + static_cast<std::ptrdiff_t>(offset), into.size(), into.begin());
+    return into.size();
+  }
 
  private:
   void use() {
@@ -96,7 +102,7 @@ inline constexpr bool
 
 namespace rewal_model {
 
-class CorePlay final : public Play<CorePlay> {
+class CorePlay : public Play<CorePlay> {
  public:
   using Core = rewal::detail::Core<ModelStorage, rewal::NoCompressor, rewal::NoIndexer, rewal::NoHooks, ModelThreads>;
   using Lsn = rewal::Lsn;
@@ -219,6 +225,9 @@ class CorePlay final : public Play<CorePlay> {
     }
     for (const auto* place : places()) {
       check(place->sleepers() == 0, "a sleeper is still counted");
+    }
+    for (const auto what : {rewal::Follow::durable, rewal::Follow::written}) {
+      check(core->progress->place_of(what).sleepers() == 0, "a follower is still counted");
     }
   }
 

@@ -561,13 +561,10 @@ class Engine {
     Operation& op = thread.pending;
     const bool early = thread.state == State::sleeping;
     if (early) {
-      if (ready == 0 || thread.early_left == 0) {
-        time_ = (std::max)(time_, thread.deadline);
-      } else {
-        --thread.early_left;
-        // A timeout, where there is one: then its time has come.
-        if (thread.deadline != INT64_MAX) time_ = (std::max)(time_, thread.deadline);
-      }
+      const bool has_deadline = thread.deadline != INT64_MAX;
+      if (thread.early_left != 0 && (ready != 0 || !has_deadline)) --thread.early_left;
+      // A timeout, where there is one: then its time has come.
+      if (has_deadline) time_ = (std::max)(time_, thread.deadline);
       thread.state = State::ready;
     }
     ++thread.view.clock[chosen];
