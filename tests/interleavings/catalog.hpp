@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The catalog: every small scenario of Ring, EventCount and WriteLock, by name, as the tests and the survey of edges
+// The catalog: every small scenario of Ring, EventCount, WriteLock and Follower, by name, as the tests and the survey of edges
 // play them. Each has up to three threads (four, where it says so) with up to three operations each.
 
 #ifndef REWAL_TESTS_INTERLEAVINGS_CATALOG_HPP
@@ -25,6 +25,7 @@ struct Entry {
 
 [[nodiscard]] const std::vector<Entry>& ring_catalog();
 [[nodiscard]] const std::vector<Entry>& waiting_catalog();
+[[nodiscard]] const std::vector<Entry>& follower_catalog();
 
 /// Scenarios that use the library as it must not be used: the checker must find something wrong with each.
 [[nodiscard]] const std::vector<Entry>& broken_ring_catalog();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The checker's teeth, and the proof that edges are needed: each edge of the tables on top of ring.hpp, event_count.hpp
-// and write_lock.hpp is weakened in the library's own code as it runs, and a scenario must go wrong; so must each
+// The checker's teeth, and the proof that edges are needed: each edge of the tables on top of ring.hpp, event_count.hpp,
+// write_lock.hpp and progress.hpp is weakened in the library's own code as it runs, and a scenario must go wrong; so must each
 // scenario that breaks a rule of use. The operations are found by the names of their edges in the sources' comments.
 
 #include <catch2/catch_test_macros.hpp>
@@ -27,7 +27,7 @@ constexpr auto acq_rel = std::memory_order_acq_rel;
 constexpr auto seq_cst = std::memory_order_seq_cst;
 
 const Entry& scenario(const std::string& name) {
-  for (const auto* catalog : {&waiting_catalog(), &ring_catalog()}) {
+  for (const auto* catalog : {&waiting_catalog(), &ring_catalog(), &follower_catalog()}) {
     for (const Entry& entry : *catalog) {
       if (entry.name == name) return entry;
     }
@@ -92,6 +92,13 @@ TEST_CASE("each edge is needed: weakened, it lets a scenario go wrong") {
       {"write_lock.hpp", "P2, partner P1", relaxed, "write lock, two"},
       {"write_lock.hpp", "P2, partner P1", release, "write lock, told if he asked"},
       {"write_lock.hpp", "bool is_held()", acquire, "write lock, told if he asked"},
+      {"progress.hpp", "end.store(offset", relaxed, "written, one producer"},
+      {"progress.hpp", "reach(follow).end.load", relaxed, "written, one producer"},
+      {"progress.hpp", "last_lsn.store(lsn", release, "durable, one producer who writes alone"},
+      {"progress.hpp", "reach(follow).last_lsn.load", acquire, "durable, one producer who writes alone"},
+      {"event_count.hpp", "bool has_sleepers()", acquire, "durable, one producer who writes alone"},
+      {"progress.hpp", "ending_.store", relaxed, "failed"},
+      {"progress.hpp", "ending_.load", relaxed, "failed"},
   };
   rewal_torture::Row row("G13", "edges proved necessary", "edges");
   for (const Edge& edge : edges) {

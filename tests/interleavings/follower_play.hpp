@@ -107,6 +107,7 @@ class FollowedFile final : public Play<FollowedFile> {
   }
   void fail() {
     acquire();
+    error_.write(0);
     progress->fail(rewal::Errc::io);
     release();
   }
@@ -117,15 +118,16 @@ class FollowedFile final : public Play<FollowedFile> {
     while (events-- != 0) {
       const auto event = follower->next_borrowed();
       if (!event) return complain("the follower ends too early");
-      expected_.handed_out(event->lsn, reached());
+      handed_out(*event);
     }
   }
   /// Until the log ends or somebody stops it.
   void take_all() {
     for (;;) {
       const auto event = follower->next_borrowed();
+      if (!event && event.error() == rewal::Errc::io) error_.read(0);
       if (!event) break;
-      expected_.handed_out(event->lsn, reached());
+      handed_out(*event);
     }
     if (ended_ == Ending::finished) check(expected_.next() > reached(), "the follower ends before the log");
   }
@@ -133,7 +135,7 @@ class FollowedFile final : public Play<FollowedFile> {
     while (expected_.next() <= lsn) {
       const auto event = follower->next_borrowed(std::chrono::milliseconds(1));
       if (!event) return complain("the follower ends too early");
-      if (*event) expected_.handed_out((*event)->lsn, reached());
+      if (*event) handed_out(**event);
     }
   }
 
@@ -144,6 +146,10 @@ class FollowedFile final : public Play<FollowedFile> {
   }
 
  private:
+  void handed_out(const rewal::BorrowedEvent& event) {
+    content_.read(static_cast<std::size_t>(event.offset), frame_bytes);
+    expected_.handed_out(event.lsn, reached());
+  }
   [[nodiscard]] Lsn reached() const { return what_ == Follow::durable ? durable_lsn_ : written_lsn_; }
   [[nodiscard]] bool followers_want_sync() const {
     return progress->wants_sync(last_lsn_.load(std::memory_order_acquire), synced_lsn_.load(std::memory_order_acquire));
@@ -169,10 +175,10 @@ class FollowedFile final : public Play<FollowedFile> {
     if (followers_want_sync()) progress->writer_rest.notify_all();
   }
   void put_frame() {
-    constexpr std::uint32_t size = 34;
     const std::size_t at = disk->bytes.size();
-    disk->bytes.resize(at + size);
-    rewal::detail::encode_record_frame(disk->bytes.data() + at, ++written_lsn_, size, {}, {});
+    disk->bytes.resize(at + frame_bytes);
+    content_.write(at, frame_bytes);
+    rewal::detail::encode_record_frame(disk->bytes.data() + at, ++written_lsn_, frame_bytes, {}, {});
   }
   void sync_all() {
     durable_lsn_ = written_lsn_;
@@ -180,7 +186,11 @@ class FollowedFile final : public Play<FollowedFile> {
     progress->synced(durable_lsn_, disk->bytes.size());
   }
 
+  static constexpr std::uint32_t frame_bytes = 34;
+
   const Follow what_;
+  Shadow content_{3 * frame_bytes};  // of the file
+  Shadow error_{1};
   rewal::detail::WriteLock<ModelThreads> lock_;
   rewal::detail::EventCount<ModelThreads> lock_waiters_;
   Shadow storage_{1};
@@ -198,7 +208,8 @@ class FollowedLog final : public CorePlay {
 
   std::optional<ModelFollower> shared_follower;
 
-  FollowedLog(const Setting& setting, Follow what) : CorePlay(setting), what_(what) {
+  FollowedLog(const Setting& setting, Follow what, bool deaf) : CorePlay(setting), what_(what) {
+    if (deaf) make_deaf(&core->progress->place_of(what), sizeof(core->room));
     shared_follower.emplace(core->shared, core->progress, 1, what);
   }
 

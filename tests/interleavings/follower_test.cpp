@@ -20,56 +20,6 @@ namespace {
 
 using namespace rewal_model;
 using rewal::Follow;
-using rewal::detail::Ending;
-using F = FollowedFile;
-
-Make file_of(Follow what, std::vector<F::Body> bodies) {
-  return F::of(std::move(bodies), [what] { return std::make_unique<F>(what); });
-}
-
-const std::vector<Entry>& file_catalog() {
-  const auto takes = [](unsigned events) { return F::Body([=](F& f) { f.take(events); }); };
-  const F::Body takes_all = [](F& f) { f.take_all(); };
-  const F::Body writes = [](F& f) { f.write(); };
-  const F::Body writes_two = [](F& f) { f.write(2); };
-  const F::Body writes_twice = [](F& f) {
-    f.write();
-    f.write();
-  };
-  const F::Body writes_and_ends = [](F& f) {
-    f.write();
-    f.end(Ending::finished);
-  };
-  const F::Body syncs = [](F& f) { f.write_and_sync(); };
-  const F::Body syncs_and_ends = [](F& f) {
-    f.write_and_sync();
-    f.end(Ending::finished);
-  };
-  const F::Body syncs_for_followers = [](F& f) { f.sync_for_followers(); };
-  const F::Body stops = [](F& f) { f.follower->stop(); };
-  const F::Body fails = [](F& f) { f.fail(); };
-  const F::Body discards = [](F& f) { f.end(Ending::discarded); };
-  const F::Body polls = [](F& f) { f.poll_until(1); };
-  static const std::vector<Entry> all{
-      {"written, one producer", file_of(Follow::written, {takes(1), writes})},
-      {"written, one producer, two events in one write", file_of(Follow::written, {takes(2), writes_two})},
-      {"written, one producer twice", file_of(Follow::written, {takes(2), writes_twice}), 2, 1, 1},
-      {"written, two producers", file_of(Follow::written, {takes(2), writes, writes}), 0, 0, 0},
-      {"written, to the end", file_of(Follow::written, {takes_all, writes_and_ends}), 2, 1, 1},
-      {"durable, one producer who syncs", file_of(Follow::durable, {takes(1), syncs}), 2, 1, 1},
-      {"durable, two producers who sync", file_of(Follow::durable, {takes(2), syncs, syncs}), 0, 0, 0, true},
-      {"durable, to the end", file_of(Follow::durable, {takes_all, syncs_and_ends}), 1, 0, 1},
-      {"durable, one producer who writes alone", file_of(Follow::durable, {takes(1), writes, syncs_for_followers}), 0,
-       0, 0},
-      {"durable, polling", file_of(Follow::durable, {polls, writes, syncs_for_followers}), 0, 0, 0, true},
-      {"stopped", file_of(Follow::durable, {takes_all, stops})},
-      {"stopped beside a producer", file_of(Follow::written, {takes_all, writes, stops}), 0, 0, 0},
-      {"failed", file_of(Follow::written, {takes_all, fails})},
-      {"discarded", file_of(Follow::durable, {takes_all, discards})},
-  };
-  return all;
-}
-
 bool play(rewal_torture::Row& row, const std::string& name, const Make& make, const Limits& limits) {
   const Explored explored = explore(limits, make);
   row.count += explored.interleavings;
@@ -82,7 +32,7 @@ bool play(rewal_torture::Row& row, const std::string& name, const Make& make, co
 TEST_CASE("followers: every interleaving with one and two producers") {
   rewal_torture::Row row("G26", "all interleavings of a follower", "interleavings");
   std::uint64_t scenarios = 0;
-  for (const Entry& entry : file_catalog()) {
+  for (const Entry& entry : follower_catalog()) {
     if (entry.is_long) continue;
     INFO(entry.name);
     CHECK(play(row, entry.name, entry.make, limits_of(entry)));
@@ -102,7 +52,7 @@ struct Composition {
 
 /// Callers end the log when the last of them has ended; others run on to its end.
 Composition log_of(std::string name, Follow what, std::vector<L::Body> callers, std::vector<L::Body> others,
-                   L::Setting setting) {
+                   L::Setting setting, bool deaf) {
   setting.callers = static_cast<unsigned>(callers.size());
   std::vector<L::Body> bodies;
   for (L::Body& caller : callers) {
@@ -113,7 +63,7 @@ Composition log_of(std::string name, Follow what, std::vector<L::Body> callers, 
   }
   for (L::Body& other : others) bodies.push_back(other);
   bodies.push_back([](L& l) { l.writer_thread(); });
-  auto make = [setting, what] { return std::make_unique<L>(setting, what); };
+  auto make = [setting, what, deaf] { return std::make_unique<L>(setting, what, deaf); };
   return {std::move(name), [bodies = std::make_shared<std::vector<L::Body>>(std::move(bodies)), make] {
             auto play = make();
             play->set_bodies(bodies);
@@ -121,7 +71,7 @@ Composition log_of(std::string name, Follow what, std::vector<L::Body> callers, 
           }};
 }
 
-std::vector<Composition> all_compositions() {
+std::vector<Composition> all_compositions(bool deaf = false) {
   const auto follows = [](unsigned events) { return L::Body([=](L& l) { l.follow(events); }); };
   const L::Body to_the_end = [](L& l) { l.follow_to_the_end(*l.shared_follower); };
   const L::Body appends = [](L& l) { l.must_append(); };
@@ -157,25 +107,25 @@ std::vector<Composition> all_compositions() {
   std::vector<Composition> all;
   for (const Follow what : {Follow::durable, Follow::written}) {
     const std::string kind = what == Follow::durable ? "durable: " : "written: ";
-    all.push_back(log_of(kind + "one event", what, {follows(1), appends}, {}, plain));
-    all.push_back(log_of(kind + "two producers", what, {follows(2), appends, appends}, {}, plain));
-    all.push_back(log_of(kind + "two followers", what, {follows(1), follows(1), appends}, {}, plain));
-    all.push_back(log_of(kind + "a flush", what, {follows(1), flushes}, {}, plain));
-    all.push_back(log_of(kind + "a durable append", what, {follows(1), durable}, {}, plain));
-    all.push_back(log_of(kind + "an interval", what, {follows(2), appends_twice}, {}, interval));
-    all.push_back(log_of(kind + "a full queue", what, {follows(3), appends_twice, appends}, {}, two_frames));
-    all.push_back(log_of(kind + "to the end", what, {appends_twice}, {to_the_end}, plain));
-    all.push_back(log_of(kind + "close", what, {tries_to_append, closes}, {to_the_end}, plain));
-    all.push_back(log_of(kind + "stop", what, {appends, stops}, {to_the_end}, plain));
-    all.push_back(log_of(kind + "a long rest, then an event", what, {follows(1), rests_and_appends}, {}, plain));
-    all.push_back(log_of(kind + "a follower that comes late", what, {rests_and_follows, flushes}, {}, plain));
-    all.push_back(log_of(kind + "polling", what, {polls, appends}, {}, plain));
-    all.push_back(log_of(kind + "back and forth", what, {back_and_forth, appends_twice}, {}, plain));
+    all.push_back(log_of(kind + "one event", what, {follows(1), appends}, {}, plain, deaf));
+    all.push_back(log_of(kind + "two producers", what, {follows(2), appends, appends}, {}, plain, deaf));
+    all.push_back(log_of(kind + "two followers", what, {follows(1), follows(1), appends}, {}, plain, deaf));
+    all.push_back(log_of(kind + "a flush", what, {follows(1), flushes}, {}, plain, deaf));
+    all.push_back(log_of(kind + "a durable append", what, {follows(1), durable}, {}, plain, deaf));
+    all.push_back(log_of(kind + "an interval", what, {follows(2), appends_twice}, {}, interval, deaf));
+    all.push_back(log_of(kind + "a full queue", what, {follows(3), appends_twice, appends}, {}, two_frames, deaf));
+    all.push_back(log_of(kind + "to the end", what, {appends_twice}, {to_the_end}, plain, deaf));
+    all.push_back(log_of(kind + "close", what, {tries_to_append, closes}, {to_the_end}, plain, deaf));
+    all.push_back(log_of(kind + "stop", what, {appends, stops}, {to_the_end}, plain, deaf));
+    all.push_back(log_of(kind + "a long rest, then an event", what, {follows(1), rests_and_appends}, {}, plain, deaf));
+    all.push_back(log_of(kind + "a follower that comes late", what, {rests_and_follows, flushes}, {}, plain, deaf));
+    all.push_back(log_of(kind + "polling", what, {polls, appends}, {}, plain, deaf));
+    all.push_back(log_of(kind + "back and forth", what, {back_and_forth, appends_twice}, {}, plain, deaf));
     for (unsigned k = 1; k <= 2; ++k) {
       L::Setting broken = plain;
       broken.fails_at = k;
-      all.push_back(
-          log_of(kind + "call " + std::to_string(k) + " fails", what, {follows(2), flushes, durable}, {}, broken));
+      all.push_back(log_of(kind + "call " + std::to_string(k) + " fails", what, {follows(2), flushes, durable}, {},
+                           broken, deaf));
     }
   }
   return all;
@@ -201,6 +151,63 @@ TEST_CASE("followers of the whole log: schedules drawn at random") {
     limits.stale_reads = 8;
     limits.most_runs = 1000;
     play(row, composition.name, composition.make, limits);
+  }
+}
+
+TEST_CASE("followers of the whole log: where they hear no wake-up some thread hangs") {
+  rewal_torture::Row row("G26", "planted lost wake-ups of followers found", "scenarios");
+  for (const Composition& composition : all_compositions(true)) {
+    if (composition.name.find(": one event") == std::string::npos) continue;
+    Limits limits;
+    limits.search = Limits::Search::deviations;
+    limits.deviations = 1;
+    const std::string found = explore(limits, composition.make).violation;
+    INFO(composition.name);
+    CHECK(found == "all threads sleep: a wake-up is lost");
+    ++row.count;
+    if (found.empty()) ++row.violations;
+  }
+}
+
+TEST_CASE("followers: the long scenarios, more deviations, and more schedules at random", "[.torture]") {
+  const rewal_torture::Budget budget;
+  const double third = static_cast<double>(rewal_torture::number_from_environment("REWAL_TORTURE_SECONDS", 20)) / 3;
+  const auto compositions = all_compositions();
+  {
+    rewal_torture::Row row("G26", "interleavings of a follower, long", "interleavings");
+    std::uint64_t exhausted = 0;
+    for (const Entry& entry : follower_catalog()) {
+      Limits limits;
+      limits.seconds = third / static_cast<double>(follower_catalog().size());
+      exhausted += play(row, entry.name, entry.make, limits) ? 1u : 0u;
+    }
+    row.note("exhausted", exhausted);
+    row.note("scenarios", follower_catalog().size());
+  }
+  {
+    rewal_torture::Row row("G26", "schedules of a followed log with up to 2 deviations", "interleavings");
+    std::uint64_t exhausted = 0;
+    for (const Composition& composition : compositions) {
+      Limits limits;
+      limits.search = Limits::Search::deviations;
+      limits.seconds = third / static_cast<double>(compositions.size());
+      exhausted += play(row, composition.name, composition.make, limits) ? 1u : 0u;
+    }
+    row.note("exhausted", exhausted);
+    row.note("scenarios", compositions.size());
+  }
+  rewal_torture::Row row("G26", "random schedules of a followed log, at length", "interleavings");
+  for (std::uint64_t round = 1; budget.left(); ++round) {
+    for (const Composition& composition : compositions) {
+      Limits limits;
+      limits.search = Limits::Search::random;
+      limits.seed = rewal_torture::seed() + round * 7919;
+      limits.stale_reads = 8;
+      limits.most_runs = 2000;
+      limits.seconds = 1;
+      play(row, composition.name, composition.make, limits);
+      if (!budget.left()) break;
+    }
   }
 }
 
