@@ -9,6 +9,7 @@
 #if REWAL_LINUX
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
@@ -131,6 +132,43 @@ TEST_CASE("an idle log is never woken, new or used, in any mode") {
     static_cast<void>(log.wal->stats());
     stays_idle(log, row);
     must(log.wal->shutdown());
+  }
+}
+
+TEST_CASE("a log with waiting followers is never woken, and neither are they") {
+  Row row("P12", "an idle log's writer thread and two followers", "milliseconds");
+  const TempDir dir;
+  for (const auto& entry : modes) {
+    INFO(entry.first);
+    const Watched<Wal<>> log([&] { return Wal<>::open(dir.file(entry.first)).sync_mode(entry.second).build(); });
+    auto durable = must(log.wal->follow(1));
+    auto written = must(log.wal->follow(1, Follow::written));
+    std::atomic<Lsn> seen_durable{0};
+    std::atomic<Lsn> seen_written{0};
+    const auto take = [](auto& follower, std::atomic<Lsn>& seen) {
+      while (const auto event = follower.next_borrowed()) seen = event->lsn;
+    };
+    const auto before = threads();
+    auto first = in_background([&] { take(durable, seen_durable); });
+    auto second = in_background([&] { take(written, seen_written); });
+    std::vector<std::string> idle{log.writer};
+    for (const auto& id : threads()) {
+      if (!before.contains(id)) idle.push_back(id);
+    }
+    REQUIRE(idle.size() == 3);
+    for (int i = 0; i < 100; ++i) must(log.wal->append("event"));
+    CHECK(eventually([&] { return seen_durable == 100 && seen_written == 100; }));
+    log.settle();
+    std::uint64_t moves = 0;
+    for (const auto& id : idle) moves -= switches(id);
+    std::this_thread::sleep_for(while_idle);
+    for (const auto& id : idle) moves += switches(id);
+    row.count += static_cast<std::uint64_t>(while_idle.count());
+    row.violations += moves;
+    CHECK(moves == 0);
+    must(log.wal->shutdown());
+    first.wait();
+    second.wait();
   }
 }
 
