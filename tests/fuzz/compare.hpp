@@ -164,7 +164,7 @@ inline ExpectedOpening expected_opening(const Judgement& found, Recovery policy,
     case Kind::damaged: break;
   }
   if (policy == Recovery::strict) return {Opening::refused, Errc::corrupted};
-  const bool saved = found.worth_saving && preserves;
+  const bool saved = (found.worth_saving || found.may_be_whole) && preserves;
   const ExpectedOpening cut{Opening::opens, Errc::corrupted, true, saved};
   if (policy == Recovery::truncate) return cut;
   if (found.behind == Behind::proof || (found.worth_saving && !preserves)) return {Opening::refused, Errc::corrupted};

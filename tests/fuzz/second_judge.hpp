@@ -42,6 +42,7 @@ struct Judgement {
   std::uint64_t inversions = 0;
   std::uint64_t last_lsn = 0;
   bool worth_saving = false;  // a frame with a right CRC stands behind c
+  bool may_be_whole = false;  // by its own size the frame at c ends where the file does, zeros aside
   Behind behind = Behind::tear;
 };
 
@@ -119,7 +120,18 @@ class SecondJudge {
           {{at, header}, standing == Standing::whole && header.synced_before() && header.first > lowest_l()});
     }
     judgement_.worth_saving = !whole_.empty();
+    judgement_.may_be_whole = bad_frame_may_be_whole(c);
     judgement_.behind = weigh();
+  }
+
+  [[nodiscard]] bool bad_frame_may_be_whole(std::size_t c) const {
+    if (file_.size() - c < empty_frame_size || !header_at(file_, c).letters) return false;
+    const std::uint64_t size = header_at(file_, c).size;
+    if (size < empty_frame_size || size > file_.size() - c) return false;
+    for (const std::byte byte : file_.subspan(c + static_cast<std::size_t>(size))) {
+      if (byte != std::byte{0}) return false;
+    }
+    return true;
   }
 
   /// L, or the lowest that it may be where nothing stands before c.

@@ -6,9 +6,12 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <random>
+#include <span>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -28,12 +31,13 @@ using Found = std::tuple<detail::Walk, std::uint64_t, detail::format::Validity, 
                          std::uint64_t, std::uint64_t, std::uint64_t, Lsn, Lsn>;
 
 /// `seeks` gets where the index begins to read, for every LSN up to a little more than the highest.
+template <class Disk = MappedDisk>
 Found scanned(const std::vector<std::byte>& image, ScanSettings settings, std::vector<std::uint64_t>* seeks = nullptr) {
-  MappedDisk disk(image);
+  Disk disk(image);
   int log = 0;
-  detail::FrameCursor<MappedDisk> cursor(detail::Source<MappedDisk>(disk, &log, image.size()), 0);
+  detail::FrameCursor<Disk> cursor(detail::Source<Disk>(disk, &log, image.size()), 0);
   detail::SparseIndex index;
-  FrameScan<MappedDisk> scan(cursor, index, settings);
+  FrameScan<Disk> scan(cursor, index, settings);
   const auto walk = scan.run();
   const auto& tally = scan.tally();
   for (Lsn lsn = 0; seeks != nullptr && lsn < tally.highest + 3; ++lsn) seeks->push_back(index.seek(lsn));
@@ -42,18 +46,30 @@ Found scanned(const std::vector<std::byte>& image, ScanSettings settings, std::v
           tally.gaps, tally.inversions, tally.compressed_frames, tally.lowest, tally.highest};
 }
 
+/// Bytes that any number of threads may read.
+struct ReadStorage {
+  explicit ReadStorage(const std::vector<std::byte>& image) : bytes(image) {}
+  Result<std::size_t> read_at(std::span<std::byte> into, std::uint64_t offset) const {
+    const std::size_t count = (std::min)(into.size(), bytes.size() - static_cast<std::size_t>(offset));
+    std::memcpy(into.data(), bytes.data() + offset, count);
+    return count;
+  }
+  const std::vector<std::byte>& bytes;
+};
+
 constexpr ScanSettings one_thread{.most_threads = 1};
 
 /// Several threads with segments of so many bytes.
 ScanSettings segments_of(std::uint64_t bytes) {
-  return {.most_threads = 3, .least_segment_bytes = bytes, .most_segments = 1'000'000};
+  return {.most_threads = 3, .least_segment_bytes = bytes, .most_segments = 1'000'000, .also_unmapped = true};
 }
 
 void agrees(const std::vector<std::byte>& image) {
   const Found expected = scanned(image, one_thread);
-  for (const std::uint64_t bytes : {1u, 20u, 37u, 100u, 333u, 1000u, 10'000u}) {
+  for (const std::uint64_t bytes : {4u, 20u, 37u, 100u, 333u, 1000u, 10'000u}) {
     CAPTURE(image.size(), bytes);
     CHECK(scanned(image, segments_of(bytes)) == expected);
+    CHECK(scanned<ReadStorage>(image, segments_of(bytes)) == expected);
   }
 }
 

@@ -12,7 +12,7 @@
 using namespace rewal_test;
 
 TEST_CASE("The verdict is the first rule that fits, for every combination of what can be seen", "[recovery]") {
-  using detail::Verdict;
+  using rewal::Verdict;
   using format = detail::format::Validity;
   for (unsigned bits = 0; bits < 16; ++bits) {
     for (const auto at_c : {format::valid, format::torn, format::bad_crc, format::unknown, format::malformed}) {
@@ -24,11 +24,11 @@ TEST_CASE("The verdict is the first rule that fits, for every combination of wha
       std::vector<Verdict> fitting;
       if (seen.zeros_alone) fitting.push_back(Verdict::new_log);
       if (seen.foreign_start) fitting.push_back(Verdict::foreign);
-      if (at_c == format::unknown) fitting.push_back(Verdict::unknown_frame);
-      if (at_c == format::malformed) fitting.push_back(Verdict::malformed_frame);
-      if (seen.zeros_from_c) fitting.push_back(Verdict::clean_end);
-      if (seen.proof) fitting.push_back(Verdict::proof);
-      fitting.push_back(Verdict::tear);
+      if (at_c == format::unknown) fitting.push_back(Verdict::unknown);
+      if (at_c == format::malformed) fitting.push_back(Verdict::malformed);
+      if (seen.zeros_from_c) fitting.push_back(Verdict::clean);
+      if (seen.proof) fitting.push_back(Verdict::damaged);
+      fitting.push_back(Verdict::torn);
       CHECK(detail::judge(seen) == fitting.front());
     }
   }
@@ -37,23 +37,23 @@ TEST_CASE("The verdict is the first rule that fits, for every combination of wha
 TEST_CASE("Each policy has a column: repair refuses proof, truncate cuts it, strict cuts nothing", "[recovery]") {
   using detail::Action;
   using detail::ruling_for;
-  using detail::Verdict;
-  for (const auto verdict : {Verdict::foreign, Verdict::unknown_frame, Verdict::malformed_frame}) {
+  using rewal::Verdict;
+  for (const auto verdict : {Verdict::foreign, Verdict::unknown, Verdict::malformed}) {
     for (const auto policy : {Recovery::repair, Recovery::truncate, Recovery::strict}) {
       CHECK(ruling_for(verdict).under(policy) == Action::refuse);
     }
   }
-  for (const auto verdict : {Verdict::new_log, Verdict::clean_end}) {
+  for (const auto verdict : {Verdict::new_log, Verdict::clean}) {
     for (const auto policy : {Recovery::repair, Recovery::truncate, Recovery::strict}) {
       CHECK(ruling_for(verdict).under(policy) == Action::keep);
     }
   }
-  CHECK(ruling_for(Verdict::proof).under(Recovery::repair) == Action::refuse);
-  CHECK(ruling_for(Verdict::proof).under(Recovery::truncate) == Action::cut);
-  CHECK(ruling_for(Verdict::proof).under(Recovery::strict) == Action::refuse);
-  CHECK(ruling_for(Verdict::tear).under(Recovery::repair) == Action::cut);
-  CHECK(ruling_for(Verdict::tear).under(Recovery::truncate) == Action::cut);
-  CHECK(ruling_for(Verdict::tear).under(Recovery::strict) == Action::refuse);
+  CHECK(ruling_for(Verdict::damaged).under(Recovery::repair) == Action::refuse);
+  CHECK(ruling_for(Verdict::damaged).under(Recovery::truncate) == Action::cut);
+  CHECK(ruling_for(Verdict::damaged).under(Recovery::strict) == Action::refuse);
+  CHECK(ruling_for(Verdict::torn).under(Recovery::repair) == Action::cut);
+  CHECK(ruling_for(Verdict::torn).under(Recovery::truncate) == Action::cut);
+  CHECK(ruling_for(Verdict::torn).under(Recovery::strict) == Action::refuse);
 }
 
 TEST_CASE("A start is ours if it is a prefix of a first frame's eight bytes", "[recovery]") {

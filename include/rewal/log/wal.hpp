@@ -29,6 +29,7 @@
 #include <rewal/read/follower.hpp>
 #include <rewal/read/iterator.hpp>
 #include <rewal/read/replay.hpp>
+#include <rewal/recovery/copying.hpp>
 #include <rewal/result.hpp>
 #include <rewal/stats.hpp>
 #include <rewal/storage/file_storage.hpp>
@@ -175,6 +176,21 @@ class [[nodiscard]] Wal {
     if (const auto error = unreadable()) return *error;
     return detail::or_not_enough_memory(
         [&]() -> Result<Follower> { return Follower(core_->shared, core_->progress, from, what); });
+  }
+
+  /// A copy of the live log in a new file, which opens as a log: everything that was durable when the call began, up to the
+  /// LSN that it returns. Appending goes on meanwhile. Every frame is checked on the way. Errors: `corrupted` for damage;
+  /// `io` with std::errc::file_exists where the name is taken, which is left as it is; else what the system said. There is
+  /// no file then. Costs one pass over the log, and an fsync of the copy.
+  Result<Lsn> copy_to(PathArg path) const {
+    if (const auto error = unreadable()) return *error;
+    const Lsn durable = core_->writer.durable_lsn();
+    const std::uint64_t recovered = core_->report.kept_bytes;  // all of it is durable, in whatever order
+    const auto belongs = [=](std::uint64_t offset, const detail::format::Header& header) {
+      return offset < recovered || header.last_lsn() <= durable;
+    };
+    return detail::copy_frames(core_->shared->storage, core_->shared.get(), core_->writer.file_end(), path, 0644, false,
+                               belongs);
   }
 
   // ---- observing: lock-free, any state, also from inside a policy --------------------------------------------------

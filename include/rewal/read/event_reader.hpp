@@ -220,7 +220,7 @@ class EventReader {
   }
 
   [[nodiscard]] REWAL_NOINLINE Read no_frame(Walk walk) noexcept {
-    if (walk == Walk::end) return Read::end;
+    if (walk == Walk::end || (walk == Walk::bad && reading_ != nullptr && reading_->bad_frame_is_end)) return Read::end;
     if (walk == Walk::bad) return fail(damage_at(cursor_.offset(), cursor_.validity()));
     // A read that runs into close() fails in whatever way the storage likes.
     return reading_ == nullptr || !is_closed() ? fail(cursor_.error()) : refuse();

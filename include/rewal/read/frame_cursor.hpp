@@ -83,6 +83,8 @@ class FrameCursor {
   /// What is wrong with bad bytes.
   [[nodiscard]] format::Validity validity() const noexcept { return validity_; }
   [[nodiscard]] format::Header header() const noexcept { return format::load_header(frame_); }
+  /// The frame. Valid until the next call of next().
+  [[nodiscard]] Bytes frame() const noexcept { return {frame_, header().size}; }
   /// The frame's records as stored. Valid until the next call of next().
   [[nodiscard]] Bytes region() const noexcept { return format::region_of(frame_, header()); }
   [[nodiscard]] const Error& error() const noexcept { return source_.error(); }

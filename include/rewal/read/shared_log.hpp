@@ -45,8 +45,9 @@ struct SharedLog {
   std::shared_ptr<const void> kept_memory;
 
   // Set by recovery, constant once the log runs.
-  Lsn first_lsn = 0;        // the lowest that opening found, 0 where it found none
-  bool lsns_ascend = true;  // no frame that opening found lies behind one with a higher LSN
+  Lsn first_lsn = 0;              // the lowest that opening found, 0 where it found none
+  bool bad_frame_is_end = false;  // of a file that somebody else may be writing
+  bool lsns_ascend = true;        // no frame that opening found lies behind one with a higher LSN
 
   std::mutex index_mutex;  // guards index
   SparseIndex index;       // by recovery, then by the writer

@@ -42,6 +42,13 @@ class Source {
     map_all();
   }
 
+  /// Another reader of the same bytes, for another thread; a mapping is shared.
+  [[nodiscard]] Source twin() const noexcept {
+    Source other(*storage_, log_, end_, chunk_bytes_, mapping_);
+    if (mapping_ != nullptr) other.loaded_ = loaded_;
+    return other;
+  }
+
   Source(Source&&) noexcept = default;
   Source& operator=(Source&&) noexcept = default;
   ~Source() = default;
@@ -120,6 +127,10 @@ class Source {
       }));
     }
   }
+
+  Source(S& storage, const void* log, std::uint64_t end, std::size_t chunk_bytes,
+         std::shared_ptr<const void> mapping) noexcept
+      : storage_(&storage), log_(log), end_(end), chunk_bytes_(chunk_bytes), mapping_(std::move(mapping)) {}
 
   REWAL_NOINLINE Bytes load(std::uint64_t offset, std::uint64_t least) noexcept {
     if (busy_) return fail(Errc::invalid_state);

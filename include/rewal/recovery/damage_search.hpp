@@ -18,9 +18,7 @@
 // With nothing before it (c = 0) L is not known: it is what the frame at 0 or the log's start_lsn says.
 // An undecidable case is no proof.
 //
-// COST. Linear: every byte is looked at for a magic. A candidate is checked in constant time, through the checksums of
-// range_checksums.hpp where it is not small. A frame that is found is read whole and stepped over. MEMORY: those
-// checksums, and one frame where the storage does not map.
+// COST and MEMORY are those of candidate_search.hpp; a frame that is found is stepped over.
 
 #ifndef REWAL_RECOVERY_DAMAGE_SEARCH_HPP
 #define REWAL_RECOVERY_DAMAGE_SEARCH_HPP
@@ -31,15 +29,11 @@
 #include <optional>
 
 #include <rewal/bytes.hpp>
-#include <rewal/crc32c/crc32c.hpp>
 #include <rewal/error.hpp>
 #include <rewal/format/format.hpp>
-#include <rewal/format/magic.hpp>
 #include <rewal/lsn.hpp>
-#include <rewal/out_of_memory.hpp>
-#include <rewal/read/source.hpp>
 #include <rewal/recovery/bad_frame.hpp>
-#include <rewal/recovery/range_checksums.hpp>
+#include <rewal/recovery/candidate_search.hpp>
 #include <rewal/result.hpp>
 
 namespace rewal::detail {
@@ -55,13 +49,11 @@ class DamageSearch {
  public:
   /// `bad_at` is c. `lsn_before` is L, or where c is 0 the log's start_lsn - 1.
   DamageSearch(S& storage, const void* log, std::uint64_t bad_at, std::uint64_t end, Lsn lsn_before) noexcept
-      : stream_(storage, log, end),
-        probe_(storage, log, end, probe_chunk_bytes),
-        checksums_(probe_, bad_at),
+      : candidates_(storage, log, bad_at, end),
         bad_at_(bad_at),
         end_(end),
         before_{lsn_before, lsn_before},
-        bad_(stream_, checksums_, bad_at),
+        bad_(candidates_.stream(), candidates_.checksums(), bad_at),
         counted_end_(bad_at) {}
   DamageSearch(const DamageSearch&) = delete;
   DamageSearch& operator=(const DamageSearch&) = delete;
@@ -69,73 +61,48 @@ class DamageSearch {
   [[nodiscard]] Result<BeyondDamage> run() noexcept {
     BeyondDamage found;
     if (end_ - bad_at_ < format::header_bytes) return found;
-    if (!examine_bad_frame()) return why();
-    std::uint64_t at = bad_at_ + 1;
-    while (end_ - at >= format::frame_overhead) {
-      const Bytes bytes = stream_.at(at, format::header_bytes);
-      if (bytes.empty()) return why();
-      // Only where a whole header is at hand; the last bytes come again with the next load.
-      const Bytes searched = bytes.first(bytes.size() - format::header_bytes + sizeof format::magic);
-      const std::size_t hit = find_magic(searched);
-      if (hit == searched.size()) {
-        at += bytes.size() - format::header_bytes + 1;
-        continue;
-      }
-      at += hit;
-      const format::Header header = format::load_header(bytes.data() + hit);
-      const auto whole = is_whole(at, header);
-      if (!whole) return why();
-      if (!*whole) {
-        if (at == own_end_ && header.first_lsn == next_lsn_ && !believe(at, header)) return why();
-        ++at;
+    if (!examine_bad_frame()) return candidates_.error();
+    for (auto next = candidates_.next(bad_at_ + 1); next;) {
+      const std::uint64_t at = next->at;
+      const format::Header& header = next->header;
+      if (!next->is_whole) {
+        if (at == own_end_ && header.first_lsn == next_lsn_ && !believe(at, header)) return candidates_.error();
+        next = candidates_.next(at + 1);
         continue;
       }
       found.holds_valid_frame = true;
       if (at < own_end_) {
-        if (!bad_.ask_whole_frame(at)) return why();
+        if (!bad_.ask_whole_frame(at)) return candidates_.error();
         own_end_ = bad_.end();
       }
       if (at < own_end_) {
-        at = bad_.is_compressed() ? at + header.size : own_end_;
+        next = candidates_.next(bad_.is_compressed() ? at + header.size : own_end_);
         continue;
       }
       const auto proves = is_proof(at, header);
-      if (!proves) return why();
+      if (!proves) return candidates_.error();
       if (*proves) {
         found.proof_at = at;
         return found;
       }
       step_over(at, header);
-      at += header.size;
+      next = candidates_.next(at + header.size);
     }
+    if (candidates_.failed()) return candidates_.error();
     return found;
   }
 
  private:
-  static constexpr std::size_t probe_chunk_bytes = 4 * 1024;
   static constexpr std::uint64_t most_records_in_frame = UINT32_MAX;
 
-  [[nodiscard]] Error why() const noexcept {
-    if (probe_.failed()) return probe_.error();
-    return stream_.failed() ? stream_.error() : not_enough_memory();
-  }
-
-  // ---- whole frames ----------------------------------------------------------------------------------------------
-
-  /// Rules 1 and 2 of the format; none after a failure.
-  [[nodiscard]] std::optional<bool> is_whole(std::uint64_t at, const format::Header& header) noexcept {
-    if (!format::plausible(header, end_ - at)) return false;
-    const std::uint64_t trailer_at = at + header.size - format::trailer_bytes;
-    const auto crc = checksums_.of(at, trailer_at);
-    return crc ? checksums_.is_stored_at(trailer_at, *crc) : std::nullopt;
-  }
+  // ---- whole frames --------------------------------------------------------------------------------------------------
 
   /// Whether the whole frame at `at` proves damage.
   [[nodiscard]] std::optional<bool> is_proof(std::uint64_t at, const format::Header& header) noexcept {
     if (!header.synced_before() || format::check_fields(header) != format::Validity::valid) return false;
     if (!lsn_before(at, header)) return false;
     if (header.compressed()) return true;
-    const Bytes frame = probe_.at(at, header.size);
+    const Bytes frame = candidates_.probe().at(at, header.size);
     if (frame.empty()) return std::nullopt;
     return format::holds_records(format::region_of(frame.data(), header), header.count);
   }
@@ -177,7 +144,7 @@ class DamageSearch {
 
   /// Takes from the bad frame at c what may be believed of it. False after a failure.
   [[nodiscard]] bool examine_bad_frame() noexcept {
-    const Bytes start = probe_.at(bad_at_, format::header_bytes);
+    const Bytes start = candidates_.probe().at(bad_at_, format::header_bytes);
     if (start.empty()) return false;
     const format::Header header = format::load_header(start.data());
     const bool has_magic = header.magic == format::magic;
@@ -199,9 +166,7 @@ class DamageSearch {
     return true;
   }
 
-  Source<S> stream_;  // for the way forward,
-  Source<S> probe_;   // and for reads elsewhere, which would spoil the stream's buffer
-  RangeChecksums<S> checksums_;
+  CandidateSearch<S> candidates_;
   std::uint64_t bad_at_;
   std::uint64_t end_;
   Lsn before_[2];  // what L may be; both the same where it is known

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// FrameScan: walks and checks all frames of a storage from offset 0, by several threads where it is mapped and large.
+// FrameScan: walks and checks all frames of a storage from offset 0, by several threads where it is large and mapped, or
+// where it is asked to.
 // Called by one thread; those that it starts have ended when it returns. It reads only.
 // What the end that it finds means is left to recovery.
 //
-// SEGMENTS. A mapped file is parted into segments of equal length. A thread that takes one looks for the first whole frame
+// SEGMENTS. The file is parted into segments of equal length. A thread that takes one looks for the first whole frame
 // that begins in it, and walks from there to the first frame beyond it: a guess, since a payload may hold frames. The
 // calling thread joins the segments in order. Its own walk stands at `end`; a segment counts if its first frame begins
 // exactly there, with an LSN above all before it. Else the calling thread walks that segment itself. So what counts is a
@@ -52,6 +53,8 @@ struct ScanSettings {
   unsigned most_threads = 8;                            ///< no more than the process may run on, all the same
   std::uint64_t least_segment_bytes = 4 * 1024 * 1024;  ///< a file of less than two is walked by one thread
   std::uint64_t most_segments = 256;
+  bool also_unmapped =
+      false;  ///< by reading; of a storage that takes long for it, or keeps no order, one thread is best
 };
 
 template <class S>
@@ -65,10 +68,8 @@ class FrameScan {
 
   /// The cursor stands where the frames end afterwards, and says what is there.
   [[nodiscard]] Walk run() {
-    const Bytes mapped = cursor_.source().mapped();
     const unsigned threads = (std::min)(settings_.most_threads, usable_processors());
-    const bool is_small = mapped.size() < 2 * settings_.least_segment_bytes;
-    if (threads < 2 || is_small || !seems_resident(mapped) || !part(mapped)) return walk_to(UINT64_MAX);
+    if (threads < 2 || !is_to_be_parted() || !part()) return walk_to(UINT64_MAX);
     Helpers helpers(*this, threads - 1);
     const Walk walk = join_segments();
     stopped_.store(true, std::memory_order_relaxed);  // S3
@@ -118,18 +119,24 @@ class FrameScan {
     unsigned count_ = 0;
   };
 
+  [[nodiscard]] bool is_to_be_parted() noexcept {
+    const Source<S>& source = cursor_.source();
+    if (source.end() / 2 < settings_.least_segment_bytes) return false;
+    return source.mapped().empty() ? settings_.also_unmapped : seems_resident(source.mapped());
+  }
+
   /// False where there is no memory for it.
-  [[nodiscard]] bool part(Bytes mapped) noexcept {
-    mapped_ = mapped;
-    const std::uint64_t least = (mapped.size() + settings_.most_segments - 1) / settings_.most_segments;
+  [[nodiscard]] bool part() noexcept {
+    const std::uint64_t bytes = cursor_.source().end();
+    const std::uint64_t least = (bytes + settings_.most_segments - 1) / settings_.most_segments;
     segment_bytes_ = (std::max)(settings_.least_segment_bytes, least);
-    count_ = static_cast<std::size_t>((mapped.size() + segment_bytes_ - 1) / segment_bytes_);
+    count_ = static_cast<std::size_t>((bytes + segment_bytes_ - 1) / segment_bytes_);
     entry_stride_ = (std::max)(SparseIndex::first_stride, segment_bytes_ / most_entries);
     segments_.reset(new (std::nothrow) Segment[count_]);
     if (segments_ == nullptr) return false;
     for (std::size_t i = 0; i < count_; ++i) {
       segments_[i].begin = i * segment_bytes_;
-      segments_[i].end = (std::min)(segments_[i].begin + segment_bytes_, std::uint64_t{mapped.size()});
+      segments_[i].end = (std::min)(segments_[i].begin + segment_bytes_, bytes);
     }
     return true;
   }
@@ -151,44 +158,57 @@ class FrameScan {
   }
 
   void walk_segment(Segment& segment) const noexcept {
-    make_present(mapped_.subspan(static_cast<std::size_t>(segment.begin),
-                                 static_cast<std::size_t>(segment.end - segment.begin)));
-    if (!find_first_frame(segment)) return;
+    Source<S> source = cursor_.source().twin();
+    make_present(source.mapped(), segment);
+    if (!find_first_frame(source, segment)) return;
     segment.entries.reset(new (std::nothrow) Entry[most_entries + 1]);
     FrameTally& tally = segment.tally;
     tally.end = segment.first_frame_at;
     std::uint64_t next_entry_at = tally.end;
+    FrameCursor<S> cursor(std::move(source), tally.end);
     while (tally.end < segment.end) {
-      const Bytes left = mapped_.subspan(static_cast<std::size_t>(tally.end));
-      const format::Checked checked = format::check_frame(left);
-      if (REWAL_UNLIKELY(checked.validity != format::Validity::valid)) return;
+      if (REWAL_UNLIKELY(cursor.next() != Walk::frame)) return;
       if (tally.end >= next_entry_at && segment.entries != nullptr && segment.entry_count <= most_entries) {
         segment.entries[segment.entry_count++] = {tally.end, tally.highest};
         next_entry_at = tally.end + entry_stride_;
       }
-      prefetch_beyond(left, checked.header.size);
-      tally.add(checked.header);
+      tally.add(cursor.header());
     }
   }
 
-  [[nodiscard]] bool find_first_frame(Segment& segment) const noexcept {
+  static void make_present(Bytes mapped, const Segment& segment) noexcept {
+    if (mapped.empty()) return;
+    detail::make_present(
+        mapped.subspan(static_cast<std::size_t>(segment.begin), static_cast<std::size_t>(segment.end - segment.begin)));
+  }
+
+  [[nodiscard]] bool find_first_frame(Source<S>& source, Segment& segment) const noexcept {
     std::uint64_t checksummed = 0;
-    for (std::uint64_t at = segment.begin; at < segment.end; ++at) {
-      const Bytes left = mapped_.subspan(static_cast<std::size_t>(at));
-      const std::size_t window = (std::min)(left.size(), static_cast<std::size_t>(segment.end - at) + 3);
-      const std::size_t hit = find_magic(left.first(window));
-      if (hit == window) return false;
+    for (std::uint64_t at = segment.begin; at < segment.end && source.end() - at >= format::frame_overhead;) {
+      const Bytes bytes = source.at(at, format::header_bytes);
+      if (bytes.empty()) return false;
+      // Only where a whole header is at hand, and begins in this segment.
+      const std::uint64_t whole = bytes.size() - format::header_bytes + sizeof format::magic;
+      const auto searched = static_cast<std::size_t>((std::min)(whole, segment.end - at + sizeof format::magic - 1));
+      const std::size_t hit = find_magic(bytes.first(searched));
+      if (hit == searched) {
+        at += searched - sizeof format::magic + 1;
+        continue;
+      }
       at += hit;
-      const Bytes candidate = mapped_.subspan(static_cast<std::size_t>(at));
-      if (candidate.size() < format::header_bytes) return false;
-      const format::Header header = format::load_header(candidate.data());
-      if (!format::plausible(header, candidate.size())) continue;
-      checksummed += header.size;
-      if (checksummed > segment_bytes_) return false;
-      if (format::check_frame(candidate).validity != format::Validity::valid) continue;
-      segment.first_frame_at = at;
-      segment.first_lsn = header.first_lsn;
-      return true;
+      const format::Header header = format::load_header(bytes.data() + hit);
+      if (format::plausible(header, source.end() - at)) {
+        checksummed += header.size;
+        if (checksummed > segment_bytes_) return false;
+        const Bytes frame = source.at(at, header.size);
+        if (frame.empty()) return false;
+        if (format::check_frame(frame).validity == format::Validity::valid) {
+          segment.first_frame_at = at;
+          segment.first_lsn = header.first_lsn;
+          return true;
+        }
+      }
+      ++at;
     }
     return false;
   }
@@ -259,7 +279,6 @@ class FrameScan {
   FrameTally tally_;
 
   // Set before the threads start.
-  Bytes mapped_;
   std::uint64_t segment_bytes_ = 0;
   std::uint64_t entry_stride_ = 0;
   std::size_t count_ = 0;

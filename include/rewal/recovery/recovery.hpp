@@ -23,18 +23,15 @@
 
 #include <rewal/bytes.hpp>
 #include <rewal/error.hpp>
-#include <rewal/format/format.hpp>
-#include <rewal/format/sparse_index.hpp>
 #include <rewal/lsn.hpp>
 #include <rewal/options.hpp>
 #include <rewal/out_of_memory.hpp>
 #include <rewal/platform.hpp>
 #include <rewal/policy/storage_call.hpp>
-#include <rewal/read/frame_cursor.hpp>
 #include <rewal/read/shared_log.hpp>
 #include <rewal/read/source.hpp>
-#include <rewal/recovery/damage_search.hpp>
-#include <rewal/recovery/frame_scan.hpp>
+#include <rewal/recovery/examiner.hpp>
+#include <rewal/recovery/frame_tally.hpp>
 #include <rewal/recovery/verdict.hpp>
 #include <rewal/result.hpp>
 #include <rewal/stats.hpp>
@@ -56,82 +53,40 @@ class RecoveryRun {
       : shared_(shared), policy_(policy), start_lsn_(start_lsn) {}
 
   [[nodiscard]] Result<Recovered> run() {
-    const auto size = storage_call(&shared_, [&] { return shared_.storage.size(); });
-    if (!size) return size.error();
-    size_ = *size;
-    if (auto scanned = scan(); !scanned) return scanned.error();
-    Verdict verdict = judge(evidence_);
-    if (verdict == Verdict::tear) {
-      if (auto searched = search(); !searched) return searched.error();
-      verdict = judge(evidence_);
-    }
-    const Ruling& ruling = ruling_for(verdict);
+    if (auto examined = examine(); !examined) return examined.error();
+    const Ruling& ruling = ruling_for(found_.verdict);
     const Action action = ruling.under(policy_);
     if (action == Action::refuse) return refusal(ruling);
     if (action == Action::cut) {
       recovered_.damage_at = end();
       if (auto saved = save(); !saved) return saved.error();
     }
-    recovered_.report.reason = reason_for(verdict);
+    recovered_.report.reason = reason_for(found_, "were cut");
     if (auto settled = settle(); !settled) return settled.error();
     return std::move(recovered_);
   }
 
  private:
-  [[nodiscard]] std::uint64_t end() const noexcept { return recovered_.report.kept_bytes; }
+  [[nodiscard]] std::uint64_t end() const noexcept { return found_.tally.end; }
 
-  /// Walks all frames, and gathers the evidence that needs no search. Lets go of the mapping before anything is cut.
-  [[nodiscard]] Result<void> scan() {
-    FrameCursor<S> cursor(Source<S>(shared_.storage, &shared_, size_), 0);
-    const Walk walk = walk_frames(cursor);
-    if (walk == Walk::failed) return cursor.error();
-    recovered_.report.kept_bytes = cursor.offset();
-    recovered_.report.cut_bytes = size_ - cursor.offset();
-    evidence_.at_c = walk == Walk::bad ? cursor.validity() : format::Validity::torn;
-    const auto zeros = zeros_from(cursor.source(), cursor.offset());
-    if (!zeros) return cursor.error();
-    evidence_.zeros_from_c = *zeros;
-    evidence_.zeros_alone = *zeros && cursor.offset() == 0;
-    if (cursor.offset() > 0 || size_ == 0) return {};
-    const Bytes start = cursor.source().at(0, (std::min<std::uint64_t>)(size_, format::count_at));
-    if (start.empty()) return cursor.error();
-    evidence_.foreign_start = foreign_start(start);
-    return {};
-  }
-
-  [[nodiscard]] Walk walk_frames(FrameCursor<S>& cursor) {
+  [[nodiscard]] Result<void> examine() {
+    const auto size = storage_call(&shared_, [&] { return shared_.storage.size(); });
+    if (!size) return size.error();
     const std::lock_guard lock(shared_.index_mutex);
-    FrameScan<S> scan(cursor, shared_.index);
-    const Walk walk = scan.run();
-    const FrameTally& tally = scan.tally();
+    Examiner<S> examiner(shared_.storage, &shared_, *size, start_lsn_);
+    if (auto examined = examiner.run(shared_.index); !examined) return examined;
+    found_ = examiner.findings();
+    const FrameTally& tally = found_.tally;
     RecoveryReport& report = recovered_.report;
     report.frames = tally.frames;
     report.events = tally.events;
+    report.kept_bytes = tally.end;
+    report.cut_bytes = found_.size - tally.end;
     report.gaps = tally.gaps;
     report.inversions = tally.inversions;
     recovered_.last_lsn = tally.highest;
     shared_.first_lsn = tally.lowest;
     shared_.lsns_ascend = tally.inversions == 0;
-    return walk;
-  }
-
-  /// Whether all bytes from `at` on are zero; none after a failure.
-  [[nodiscard]] static std::optional<bool> zeros_from(Source<S>& source, std::uint64_t at) noexcept {
-    while (at < source.end()) {
-      const Bytes bytes = source.at(at, 1);
-      if (bytes.empty()) return std::nullopt;
-      if (!all_zero(bytes)) return false;
-      at += bytes.size();
-    }
-    return true;
-  }
-
-  [[nodiscard]] Result<void> search() {
-    const Lsn before = end() == 0 ? start_lsn_ - 1 : recovered_.last_lsn;
-    auto found = DamageSearch<S>(shared_.storage, &shared_, end(), size_, before).run();
-    if (!found) return found.error();
-    beyond_ = *found;
-    evidence_.proof = beyond_.proof_at.has_value();
     return {};
   }
 
@@ -140,18 +95,18 @@ class RecoveryRun {
     return ruling.refusal == Errc::corrupted ? error.at_lsn(recovered_.last_lsn + 1) : error;
   }
 
-  /// Saves what is about to be cut, where it holds a whole frame. It is read in one piece, so a storage that does not
-  /// map needs as much memory as is cut.
+  /// Saves what is about to be cut, where it holds a whole frame or may once have been one. It is read in one piece, so a
+  /// storage that does not map needs as much memory as is cut. A storage that cannot save loses no whole frame.
   [[nodiscard]] Result<void> save() {
-    if (!beyond_.holds_valid_frame) return {};
+    if (!found_.are_worth_saving()) return {};
     if constexpr (PreservingStorage<S>) {
-      Source<S> source(shared_.storage, &shared_, size_);
-      const Bytes bytes = source.at(end(), size_ - end());
+      Source<S> source(shared_.storage, &shared_, found_.size);
+      const Bytes bytes = source.at(end(), found_.size - end());
       if (bytes.empty()) return source.error();
       auto name = storage_call(&shared_, [&] { return shared_.storage.preserve(end(), bytes); });
       if (!name) return name.error();
       recovered_.report.saved_copy = std::move(*name);
-    } else if (policy_ != Recovery::truncate) {
+    } else if (found_.beyond.holds_valid_frame && policy_ != Recovery::truncate) {
       return Error(Errc::corrupted,
                    "whole frames follow a torn one, and this storage has no preserve() to save them before they are "
                    "cut: give it one, or open the log with Recovery::truncate to lose them")
@@ -163,30 +118,17 @@ class RecoveryRun {
 
   /// Cuts what is not kept, and makes what is kept durable.
   [[nodiscard]] Result<void> settle() {
-    if (size_ > end()) {
+    if (found_.size > end()) {
       auto cut = storage_call(&shared_, [&] { return shared_.storage.truncate(end()); });
       if (!cut) return cut;
     }
     return storage_call(&shared_, [&] { return shared_.storage.sync(); });
   }
 
-  [[nodiscard]] std::string reason_for(Verdict verdict) const {
-    if (size_ == end()) return {};
-    const std::string at = std::to_string(end());
-    const std::string bytes = std::to_string(size_ - end());
-    if (verdict == Verdict::new_log) return "the file held nothing but " + bytes + " zero bytes: a new log";
-    if (verdict == Verdict::clean_end) return "preallocated space that was never written was cut: " + bytes + " bytes";
-    if (verdict == Verdict::tear) return "a crash tore the frame at offset " + at + ": " + bytes + " bytes were cut";
-    return "the frame at offset " + at + " is damaged although the one at " + std::to_string(*beyond_.proof_at) +
-           " proves that it had been fsynced, and " + bytes + " bytes were cut";
-  }
-
   SharedLog<S, C>& shared_;
   const Recovery policy_;
   const Lsn start_lsn_;
-  std::uint64_t size_ = 0;
-  Evidence evidence_;
-  BeyondDamage beyond_;
+  Findings found_;
   Recovered recovered_;
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Verdict: what recovery concludes from what it saw in a file, and what it then does, as one table.
+// The verdict: what recovery concludes from what it saw in a file, and what it then does, as one table.
 // Pure functions over plain values, so that a test can go through every combination.
 // Looking at the file, and carrying out what is decided here, is left to recovery.
 //
@@ -27,12 +27,11 @@
 
 #include <rewal/bytes.hpp>
 #include <rewal/error.hpp>
+#include <rewal/examination.hpp>
 #include <rewal/format/format.hpp>
 #include <rewal/options.hpp>
 
 namespace rewal::detail {
-
-enum class Verdict : std::uint8_t { new_log, foreign, unknown_frame, malformed_frame, clean_end, proof, tear };
 
 enum class Action : std::uint8_t {
   keep,    ///< the log goes on at c; zeros after it are cut
@@ -53,11 +52,11 @@ struct Evidence {
 [[nodiscard]] constexpr Verdict judge(const Evidence& evidence) noexcept {
   if (evidence.zeros_alone) return Verdict::new_log;
   if (evidence.foreign_start) return Verdict::foreign;
-  if (evidence.at_c == format::Validity::unknown) return Verdict::unknown_frame;
-  if (evidence.at_c == format::Validity::malformed) return Verdict::malformed_frame;
-  if (evidence.zeros_from_c) return Verdict::clean_end;
-  if (evidence.proof) return Verdict::proof;
-  return Verdict::tear;
+  if (evidence.at_c == format::Validity::unknown) return Verdict::unknown;
+  if (evidence.at_c == format::Validity::malformed) return Verdict::malformed;
+  if (evidence.zeros_from_c) return Verdict::clean;
+  if (evidence.proof) return Verdict::damaged;
+  return Verdict::torn;
 }
 
 /// One row of the table: what each policy does, and how a refusal reads.
@@ -76,21 +75,21 @@ struct Ruling {
 
 inline constexpr Ruling rulings[] = {
     {Verdict::new_log, Action::keep, Action::keep, Action::keep, Errc::io, ""},
-    {Verdict::foreign, Action::refuse, Action::refuse, Action::refuse, Errc::invalid_record,
-     "the file is not an EWAL version 2 log and was left as it is: check the path"},
-    {Verdict::unknown_frame, Action::refuse, Action::refuse, Action::refuse, Errc::invalid_record,
-     "a frame has flags or a version that this release does not know, and the file was left as it is: open it with a "
-     "newer one"},
-    {Verdict::malformed_frame, Action::refuse, Action::refuse, Action::refuse, Errc::corrupted,
-     "a frame's checksum is right but its content is impossible, and the file was left as it is: a faulty program "
-     "wrote it, restore it from a copy"},
-    {Verdict::clean_end, Action::keep, Action::keep, Action::keep, Errc::io, ""},
-    {Verdict::proof, Action::refuse, Action::cut, Action::refuse, Errc::corrupted,
-     "bytes that had been fsynced are damaged, and the file was left as it is: restore it from a copy, or open it with "
-     "Recovery::truncate to lose what follows"},
-    {Verdict::tear, Action::cut, Action::cut, Action::refuse, Errc::corrupted,
+    {Verdict::clean, Action::keep, Action::keep, Action::keep, Errc::io, ""},
+    {Verdict::torn, Action::cut, Action::cut, Action::refuse, Errc::corrupted,
      "the log ends in a torn frame, and Recovery::strict left the file as it is: open it with Recovery::repair to cut "
      "it there"},
+    {Verdict::damaged, Action::refuse, Action::cut, Action::refuse, Errc::corrupted,
+     "bytes that had been fsynced are damaged, and the file was left as it is: restore it from a copy, or open it with "
+     "Recovery::truncate to lose what follows"},
+    {Verdict::foreign, Action::refuse, Action::refuse, Action::refuse, Errc::invalid_record,
+     "the file is not an EWAL version 2 log and was left as it is: check the path"},
+    {Verdict::unknown, Action::refuse, Action::refuse, Action::refuse, Errc::invalid_record,
+     "a frame has flags or a version that this release does not know, and the file was left as it is: open it with a "
+     "newer one"},
+    {Verdict::malformed, Action::refuse, Action::refuse, Action::refuse, Errc::corrupted,
+     "a frame's checksum is right but its content is impossible, and the file was left as it is: a faulty program "
+     "wrote it, restore it from a copy"},
 };
 
 [[nodiscard]] constexpr const Ruling& ruling_for(Verdict verdict) noexcept {
@@ -102,7 +101,7 @@ constexpr bool rows_stand_at_their_verdict() noexcept {
   for (std::size_t i = 0; i < std::size(rulings); ++i) {
     if (rulings[i].verdict != static_cast<Verdict>(i)) return false;
   }
-  return std::size(rulings) == static_cast<std::size_t>(Verdict::tear) + 1;
+  return std::size(rulings) == static_cast<std::size_t>(Verdict::malformed) + 1;
 }
 static_assert(rows_stand_at_their_verdict());
 }  // namespace verdict_checks

@@ -65,6 +65,12 @@ struct PosixFileSystem {
                         "creating a file beside the log failed: check the directory's permissions");
   }
 
+  /// Creates a file that must not exist yet, with these permissions under the umask.
+  [[nodiscard]] static Result<File> create_exclusive(const NativePath& path, unsigned mode) noexcept {
+    return open_regular(path, O_RDWR | O_CREAT | O_EXCL, mode,
+                        "creating a file failed: check its path and the directory's permissions");
+  }
+
   /// Opens what is there, for reading and for fsync.
   [[nodiscard]] static Result<File> open_existing(const NativePath& path) noexcept {
     return open_regular(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0,

@@ -91,6 +91,11 @@ struct WindowsFileSystem {
                         "creating a file beside the log failed: check the directory's permissions");
   }
 
+  [[nodiscard]] static Result<File> create_exclusive(const NativePath& path, unsigned) noexcept {
+    return open_regular(path, windows::create_new,
+                        "creating a file failed: check its path and the directory's permissions");
+  }
+
   /// For writing too: flushing needs that right.
   [[nodiscard]] static Result<File> open_existing(const NativePath& path) noexcept {
     return open_regular(path, windows::open_existing, "opening a file beside the log failed: check its permissions");

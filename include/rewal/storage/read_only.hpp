@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+//
+// ReadOnlyFile: the bytes of a file that belongs to somebody else, and ReadOnly: any storage, as far as a reader may use
+// it. Neither locks, writes or fsyncs anything. Any number of threads may read.
+// What the bytes mean is left to the reader.
+//
+// Whoever owns the file may make it shorter: a log that is closed cuts its preallocated space. What was there when the
+// reader took its length reads as zeros then, as that space does; it is never mapped, so nothing dies of SIGBUS.
+
+#ifndef REWAL_STORAGE_READ_ONLY_HPP
+#define REWAL_STORAGE_READ_ONLY_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <utility>
+
+#include <rewal/error.hpp>
+#include <rewal/result.hpp>
+#include <rewal/storage/native_file.hpp>
+#include <rewal/storage/path.hpp>
+
+namespace rewal {
+namespace detail {
+
+template <class FileSystem>
+class BasicReadOnlyFile {
+ public:
+  /// Opens what is there, for reading alone.
+  [[nodiscard]] static Result<BasicReadOnlyFile> open(const PathArg& path, FileSystem files = {}) {
+    if (auto usable = path.usable(); !usable) return usable.error();
+    auto file = files.open_existing(path.native());
+    if (!file) return file.error();
+    return BasicReadOnlyFile(std::move(files), std::move(*file));
+  }
+
+  [[nodiscard]] Result<std::uint64_t> size() const { return files_.size(file_); }
+  [[nodiscard]] Result<std::size_t> read_at(std::span<std::byte> into, std::uint64_t offset) const {
+    return files_.read_at(file_, into, offset);
+  }
+
+ private:
+  BasicReadOnlyFile(FileSystem files, typename FileSystem::File file) noexcept
+      : files_(std::move(files)), file_(std::move(file)) {}
+
+  [[no_unique_address]] FileSystem files_;
+  typename FileSystem::File file_;
+};
+
+/// `size` and `read_at` of a storage, and nothing else of it.
+template <class S>
+class ReadOnly {
+ public:
+  explicit ReadOnly(S storage) : storage_(std::move(storage)) {}
+
+  [[nodiscard]] Result<std::uint64_t> size() { return storage_.size(); }
+
+  /// Of bytes that were there once: those that are there no more are zeros.
+  [[nodiscard]] Result<std::size_t> read_at(std::span<std::byte> into, std::uint64_t offset) {
+    auto count = storage_.read_at(into, offset);
+    if (!count || *count != 0 || into.empty()) return count;
+    std::memset(into.data(), 0, into.size());
+    return into.size();
+  }
+
+ private:
+  S storage_;
+};
+
+}  // namespace detail
+
+/// The default storage of a Reader: a file, opened for reading alone.
+using ReadOnlyFile = detail::BasicReadOnlyFile<detail::NativeFileSystem>;
+
+}  // namespace rewal
+
+#endif  // REWAL_STORAGE_READ_ONLY_HPP
