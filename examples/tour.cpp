@@ -79,6 +79,15 @@ void append_and_read(const std::string& path) {
   }
   check(text == "two three durable ", "an iterator starts at its LSN");
 
+  auto follower = wal.follow(5);  // never ends by itself: it waits for what becomes durable
+  if (!follower) fail(follower.error().message());
+  check(must(follower->next()).lsn == 5 && follower->lag() == 1, "a follower hands out what is durable");
+  check(must(follower->next_borrowed(1s)).has_value() && !must(follower->next(0s)), "and says when the time is over");
+  must(follower->seek(1));
+  check(must(follower->next_borrowed()).lsn == 1, "it goes on wherever it is sent");
+  follower->stop();  // from any thread
+  check(follower->next() == rewal::Errc::closed, "and ends when it is told to");
+
   const rewal::Stats stats = wal.stats();
   check(stats.events_written == 6 && stats.durable_lsn == 6, "stats count events");
   must(wal.shutdown(5s));
