@@ -10,6 +10,8 @@
 #include <fstream>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "harness/check.hpp"
 #include "harness/clock.hpp"
@@ -45,10 +47,18 @@ Activity others() {
   return all;
 }
 
-/// Between two readings, a second after the log has last been used.
+/// Between two readings, a second after the log has last been used. `followed`: two threads wait for its next event.
 template <class Configure>
-Activity of_an_idle_log(Configure configure) {
+Activity of_an_idle_log(Configure configure, bool followed) {
   auto log = fresh_log("log", configure);
+  std::vector<std::thread> followers;
+  for (const auto what : {rewal::Follow::durable, rewal::Follow::written}) {
+    if (!followed) continue;
+    followers.emplace_back([follower = must(log->follow(1, what))]() mutable {
+      while (follower.next_borrowed()) {
+      }
+    });
+  }
   for (int i = 0; i < 1000; ++i) must(log->append(payload));
   must(log->flush());
   std::this_thread::sleep_for(std::chrono::milliseconds(200));
@@ -57,19 +67,22 @@ Activity of_an_idle_log(Configure configure) {
   std::this_thread::sleep_for(std::chrono::duration<double>(setting().quick ? 0.1 : 1.0));
   const Activity after = others();
   log.must_hold(1000);
+  must(log->shutdown());
+  for (auto& follower : followers) follower.join();
   return {after.threads - before.threads, after.switches - before.switches, after.microseconds - before.microseconds};
 }
 
 template <class Configure>
-void ask_for_idleness(const std::string& row, const std::string& mode, Configure configure) {
+void ask_for_idleness(const std::string& row, const std::string& mode, Configure configure, bool followed = false) {
   ask({.row = row,
-       .what = "wake-ups of an idle log in a second, sync mode " + mode,
+       .what = "wake-ups of an idle log in a second, sync mode " + mode +
+               (followed ? ", two waiting followers included" : ""),
        .unit = "wake-ups",
        .bar = 0.0,
        .reach = 0.0},
       [=](Notes& notes) -> std::vector<Side> {
         return {{"rewal", [=, &notes] {
-                   const Activity idle = of_an_idle_log(configure);
+                   const Activity idle = of_an_idle_log(configure, followed);
                    notes.add("us of processor time", idle.microseconds);
                    return static_cast<double>(idle.switches);
                  }}};
@@ -85,4 +98,6 @@ void bench::questions() {
   ask_for_idleness("P12/interval", "interval(50ms)", [](auto builder) {
     return std::move(builder).sync_mode(SyncMode::interval(std::chrono::milliseconds(50)));
   });
+  ask_for_idleness(
+      "P12/followed", "never", [](auto builder) { return std::move(builder).sync_mode(SyncMode::never); }, true);
 }

@@ -24,6 +24,8 @@ SHORT = {
     "P12": "wake-ups of an idle log in a second, by sync mode {kind}",
     "P13": "compiling the header; the standard headers it needs",
     "P14": "slowdown from 1 MB to 1 GB; index of 1 GB, MiB",
+    "P16": "an event seen by a follower that waits for written, for durable ones, p50 and p99 of each; a futex hand-off. "
+           "Time of an event of producers whom somebody follows; whom nobody does",
 }
 
 
