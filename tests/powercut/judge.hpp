@@ -46,7 +46,9 @@ class Judge {
         case Told::Kind::saved: saved[what.file].push_back(what); break;
         case Told::Kind::copying:
         case Told::Kind::copied: copies[what.file].push_back(what); break;
-        default: cursors[what.file].push_back(what); break;
+        case Told::Kind::committing:
+        case Told::Kind::committed: cursors[what.file].push_back(what); break;
+        default: break;
       }
     }
     // Before a log is opened, which may save more.

@@ -2,15 +2,18 @@
 //
 // Recorder: a file system in user space with two files: `disk`, which serves a loop device, and `told`, to which a
 // workload writes what it was told. One thread answers the kernel, so that both are recorded in one order. Start and
-// stop are the owner's; the disk and the recording are touched by nobody else between them.
+// stop are the owner's; the disk and the recording are touched by nobody else between them. No other thread of this
+// process may use what lies on the disk: it would wait for the recorder, and a process that is killed waits for both.
 
 #ifndef REWAL_TESTS_POWERCUT_RECORDER_HPP
 #define REWAL_TESTS_POWERCUT_RECORDER_HPP
 
 #define FUSE_USE_VERSION 35
 #include <fuse3/fuse.h>
+#include <fuse3/fuse_lowlevel.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -60,16 +63,16 @@ class Recorder {
   [[nodiscard]] std::string disk_path() const { return folder_ + "/disk"; }
   [[nodiscard]] std::string told_path() const { return folder_ + "/told"; }
 
+  /// In a child, which uses the disk and may be held up by it: were the child to hold the recorder's end of it as well,
+  /// nothing could end either when this process is killed.
+  void leave_to_parent() { ::close(::fuse_session_fd(::fuse_get_session(fuse_))); }
+
   /// From here on the disk holds what it is given, and steps are recorded.
   void start(Disk disk) {
     const std::lock_guard lock(mutex_);
     disk_ = std::move(disk);
     steps_.clear();
     records_ = true;
-  }
-  [[nodiscard]] std::size_t steps_so_far() {
-    const std::lock_guard lock(mutex_);
-    return steps_.size();
   }
   /// What comes from here on is no part of the recording.
   [[nodiscard]] std::vector<Step> stop() {

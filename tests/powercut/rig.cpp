@@ -104,6 +104,7 @@ class Rig {
   void violation(const Recording& recording, std::uint64_t cut_seed, const std::string& wrong) {
     ++violations_;
     if (first_violation_ == 0) first_violation_ = cuts_;
+    if (violations_ > most_told) return;
     std::printf("VIOLATION %s, workload %s with seed %llu: %s\n", recording.file_system.c_str(),
                 recording.workload.c_str(), n(recording.seed), wrong.c_str());
     std::ifstream log(station_.log());
@@ -116,6 +117,8 @@ class Rig {
     std::printf("  kept: tests/powercut/run --again %s\n", folder.c_str());
     std::fflush(stdout);
   }
+
+  static constexpr std::uint64_t most_told = 10;  // more of them are only counted
 
   const Wanted wanted_;
   Random random_;

@@ -17,11 +17,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <thread>
@@ -99,20 +102,21 @@ class Station {
                         .already = std::move(already),
                         .steps = {}};
     recorder_->start(std::move(disk));
-    struct ::stat status {};
-    ::stat(recorder_->disk_path().c_str(), &status);  // so that the kernel knows its size
-    const Descriptor file(::open(recorder_->disk_path().c_str(), O_RDWR | O_CLOEXEC));
-    if (file.get() < 0) give_up("opening the recorder's disk");
-    const MountedLoop mounted(file_system_, file.get(), folder());
-    recording.mounted = recorder_->steps_so_far();
-    std::filesystem::create_directory(folder() + "/logs");
-    if (recording.already.empty()) sync_folder(folder());  // the folder is not what is tried
-    if (recording.already.empty()) recording.mounted = recorder_->steps_so_far();
-    const int code = run_program(
-        {workload_, workload, folder() + "/logs", recorder_->told_path(), std::to_string(seed), std::to_string(life)},
-        log(), std::chrono::seconds(30));
-    if (code != 0) failure = "the workload ended with " + std::to_string(code) + ", see " + log();
+    const bool is_first = recording.already.empty();
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(work_on_disk(workload, seed, life, is_first));
+    int status = 0;
+    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    const int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    if (code != 0) failure = "the workload ended with " + std::to_string(code);
     recording.steps = recorder_->stop();
+    const auto find = [&](Told::Kind kind) {
+      return std::find_if(recording.steps.begin(), recording.steps.end(),
+                          [kind](const Step& step) { return step.kind == Step::Kind::told && step.told.kind == kind; });
+    };
+    recording.steps.erase(find(Told::Kind::ended), recording.steps.end());
+    recording.mounted = static_cast<std::size_t>(find(Told::Kind::began) - recording.steps.begin());
     return recording;
   }
 
@@ -133,6 +137,36 @@ class Station {
   [[nodiscard]] std::string log() const { return scratch_ + "/log"; }
 
  private:
+  /// In a process of its own, which ends with what this returns.
+  [[nodiscard]] int work_on_disk(const std::string& workload, std::uint64_t seed, std::uint32_t life, bool is_first) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    recorder_->leave_to_parent();
+    try {
+      struct ::stat status {};
+      ::stat(recorder_->disk_path().c_str(), &status);  // so that the kernel knows its size
+      const Descriptor file(::open(recorder_->disk_path().c_str(), O_RDWR | O_CLOEXEC));
+      if (file.get() < 0) give_up("opening the recorder's disk");
+      const MountedLoop mounted(file_system_, file.get(), folder());
+      std::filesystem::create_directory(folder() + "/logs");
+      if (is_first) sync_folder(folder());  // the folder is not what is tried
+      tell(Told::Kind::began);
+      const int code = run_program(
+          {workload_, workload, folder() + "/logs", recorder_->told_path(), std::to_string(seed), std::to_string(life)},
+          log(), std::chrono::seconds(60));
+      tell(Told::Kind::ended);
+      return code;
+    } catch (const std::exception& error) {
+      std::ofstream(log(), std::ios::app) << error.what() << "\n";
+      return 100;
+    }
+  }
+
+  void tell(Told::Kind kind) const {
+    const Told told{.kind = kind, .author = {}};
+    const Descriptor file(::open(recorder_->told_path().c_str(), O_WRONLY | O_CLOEXEC));
+    if (::write(file.get(), &told, sizeof told) != sizeof told) give_up("telling the recorder");
+  }
+
   [[nodiscard]] std::string folder() const { return scratch_ + "/mnt"; }
 
   [[nodiscard]] off_t size() const {

@@ -16,6 +16,8 @@ namespace rewal_powercut {
 
 struct Told {
   enum class Kind : std::uint32_t {
+    began,       // not by the library: the file system is mounted, the workload begins
+    ended,       // the workload is over, the file system is about to be unmounted
     opened,      // build() returned; `lsn` and `digest` of the events found, `author.life` is the life that begins
     saved,       // the opening had saved `log-<file>.cut-<count>`, `lsn` bytes of that `digest`
     durable,     // everything up to `lsn` is, `count` events of the author among it
