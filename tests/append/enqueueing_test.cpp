@@ -63,6 +63,19 @@ TEST_CASE("an append that sleeps for want of room is woken by the error that end
   CHECK(errno_of(outcome(blocked)) == ENOSPC);
 }
 
+TEST_CASE("an event larger than the queue wakes the writer that sleeps, and is published") {
+  rewal::detail::Options options;
+  options.queue_bytes = 64 * 1024;
+  const auto core = core_on(MemoryStorage(), options);
+  REQUIRE(core->ring.fall_asleep());
+  const auto key = core->rest.prepare();
+  auto writer = in_background([&] { core->rest.sleep(key); });
+  CHECK(must(append(*core, std::vector<std::byte>(100'000))) == 1);
+  CHECK(eventually([&] { return is_done(writer); }));
+  CHECK_FALSE(core->ring.is_resting());
+  core->rest.notify_all();  // after a failure, too, the test ends
+}
+
 TEST_CASE("an append that finds an empty queue held waits for the moment that it takes, in every mode") {
   rewal::detail::Options options;
   options.backpressure = GENERATE(Backpressure::block, Backpressure::drop, Backpressure::error);
@@ -111,10 +124,10 @@ TEST_CASE("an event that is appended while another's append is about to wake the
   CHECK(*since <= (is_awaited ? first : appended));
 }
 
-TEST_CASE(
-    "an append whose claim was made by a check out of date waits for its place, or for the error that ends the log") {
+TEST_CASE("an append whose claim was made by a check out of date waits for its place, or for the log's end") {
   namespace format = rewal::detail::format;
-  const bool fails = GENERATE(false, true);
+  enum class Then { written, failed, closed };
+  const Then then = GENERATE(Then::written, Then::failed, Then::closed);
   const bool is_batch = GENERATE(false, true);
   // So much goes through the queue between check and swap that its head has the same value again.
   constexpr std::uint32_t size = 40;
@@ -160,10 +173,16 @@ TEST_CASE(
   });
   REQUIRE(eventually([&] { return done.load(); }));
   CHECK(stays_pending(appended));
-  if (fails) storage.fail(Op::write, 1, ENOSPC);
+  if (then == Then::closed) {
+    core->writer.abandon();
+    core->ring.seal();
+    CHECK(said(outcome(appended)) == "closed");
+    return;
+  }
+  if (then == Then::failed) storage.fail(Op::write, 1, ENOSPC);
   for (const auto& claim : in_flight) core->ring.publish(claim);
   static_cast<void>(core->write_some());
-  if (fails) {
+  if (then == Then::failed) {
     CHECK(errno_of(outcome(appended)) == ENOSPC);
     return;
   }

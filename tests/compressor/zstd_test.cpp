@@ -100,6 +100,18 @@ TEST_CASE("every zstd level there is works, and others are refused", "[zstd]") {
   CHECK(Zstd{}.level() == 3);
 }
 
+TEST_CASE("zstd compresses at the level that it is given, as libzstd does", "[zstd]") {
+  Buffer source = repetitive(30'000);
+  const Buffer other = noise(30'000);
+  for (std::size_t i = 0; i < source.size(); i += 1 + i % 11) source[i] = other[i % 500];
+  for (const int level : {1, 3, 19}) {
+    Buffer expected(ZSTD_compressBound(source.size()));
+    expected.resize(ZSTD_compress(expected.data(), expected.size(), source.data(), source.size(), level));
+    CHECK(packed(Zstd{level}, source) == expected);
+  }
+  CHECK(packed(Zstd{1}, source).size() > packed(Zstd{19}, source).size());
+}
+
 TEST_CASE("a copied, moved or assigned zstd goes on working", "[zstd]") {
   Zstd first{1};
   const Buffer small = packed(first, repetitive(100));

@@ -36,10 +36,13 @@ TEST_CASE("a damaged last frame that is there in its whole length is saved befor
 }
 
 TEST_CASE("the reason for a cut claims no cause that cannot be known") {
-  const TempDir dir;
-  dir.write("log", damaged_log(false));
-  const auto wal = must(Wal<>::open(dir.file("log")).build());
-  CHECK(wal.recovery().reason == "the frame at offset 37 is torn or damaged: 37 bytes were cut");
+  for (const bool preallocated : {false, true}) {
+    const TempDir dir;
+    dir.write("log", damaged_log(preallocated));
+    const auto wal = must(Wal<>::open(dir.file("log")).build());
+    CHECK(wal.recovery().reason == "the frame at offset 37 is torn or damaged: " +
+                                       std::string(preallocated ? "4133" : "37") + " bytes were cut");
+  }
 }
 
 TEST_CASE("a last frame of which the end is missing is cut without a copy") {

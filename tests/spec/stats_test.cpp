@@ -58,6 +58,18 @@ TEST_CASE("fsyncs and what they covered are counted when they have finished") {
   CHECK(stats.durable_lsn == 3);
 }
 
+TEST_CASE("bytes_synced counts what the fsync of a new log's first sector covered, and no byte twice") {
+  const RecordingStorage disk;
+  auto wal = must(Wal<>::open("log").storage(disk).build());
+  must(wal.append("in the first sector"));
+  must(wal.flush());
+  must(wal.append(std::string(1000, 'x')));  // leaves it
+  must(wal.flush());
+  CHECK(wal.stats().bytes_synced == frame_bytes(19));
+  must(wal.sync());
+  CHECK(wal.stats().bytes_synced == wal.stats().file_size);
+}
+
 TEST_CASE("queue_len is the frames accepted and not yet written") {
   const BlockingStorage disk;
   auto wal = must(Wal<>::open("log").storage(disk).build());

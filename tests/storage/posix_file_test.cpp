@@ -6,6 +6,9 @@
 
 #if REWAL_POSIX
 
+#if REWAL_LINUX
+#include <sys/inotify.h>
+#endif
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -15,6 +18,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>
 #include <cstddef>
+#include <filesystem>
 #include <rewal/bytes.hpp>
 #include <rewal/storage/posix_file.hpp>
 #include <string>
@@ -91,6 +95,22 @@ TEST_CASE("a directory that cannot be opened cannot be made durable, and says so
   CHECK(code_of(PosixFileSystem::sync_directory_of(dir.file("missing/file"))) == ENOENT);
   CHECK(PosixFileSystem::sync_directory_of("/file in the root"));
 }
+
+#if REWAL_LINUX
+TEST_CASE("the directory that is made durable is the one where the file is, not that of a link to it") {
+  const TempDir dir;
+  std::filesystem::create_directory(dir / "elsewhere");
+  dir.write("elsewhere/real.wal", "");
+  std::filesystem::create_symlink(dir / "elsewhere" / "real.wal", dir / "link.wal");
+  const int openings = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+  REQUIRE(openings >= 0);
+  CHECK(::inotify_add_watch(openings, dir.file("elsewhere").c_str(), IN_OPEN) >= 0);
+  CHECK(PosixFileSystem::sync_directory_of(dir.file("link.wal")));
+  ::inotify_event event[16];
+  CHECK(::read(openings, event, sizeof event) > 0);
+  ::close(openings);
+}
+#endif
 
 TEST_CASE("an object that is assigned over keeps nothing open") {
   const TempDir dir;

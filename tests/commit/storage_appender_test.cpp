@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+//
+// Where the storage grows: what counts as progress of a write, and how often space is reserved.
+
+#include <catch2/catch_test_macros.hpp>
+#include <cerrno>
+#include <cstdint>
+#include <memory>
+#include <rewal/wal.hpp>
+#include <string>
+#include <support/harness.hpp>
+#include <support/recording_storage.hpp>
+#include <vector>
+
+using namespace rewal_test;
+
+TEST_CASE("a write may be interrupted any number of times, as long as it makes progress between") {
+  const RecordingStorage disk;
+  auto wal = must(Wal<>::open("log").storage(disk).build());
+  for (std::uint64_t k = 1; k < 100; k += 2) {
+    disk.fail(Op::write, k, EINTR);
+    disk.shorten(k + 1, 1);
+  }
+  must(wal.append(std::string(100, 'x')));
+  CHECK(wal.flush());
+  CHECK(disk.content().size() == frame_bytes(100));
+}
+
+TEST_CASE("space is reserved once for all the writes that it holds, and again when they have filled it") {
+  struct Reserving : RecordingStorage {
+    std::shared_ptr<std::vector<std::uint64_t>> asked = std::make_shared<std::vector<std::uint64_t>>();
+    Result<void> preallocate(std::uint64_t size) {
+      asked->push_back(size);
+      return {};
+    }
+  };
+  const Reserving disk;
+  auto wal = must(Wal<>::open("log").storage(disk).preallocate(1000).build());
+  const auto write = [&] {
+    must(wal.append(std::string(200, 'x')));
+    must(wal.flush());
+  };
+  for (int i = 0; i < 4; ++i) write();
+  CHECK(*disk.asked == std::vector<std::uint64_t>{1000});
+  write();
+  CHECK(*disk.asked == std::vector<std::uint64_t>{1000, 2000});
+}
