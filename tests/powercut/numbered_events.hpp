@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <initializer_list>
 #include <map>
 #include <optional>
 #include <span>
@@ -110,7 +111,6 @@ class History {
     life_ = author_.life;
     ++next;
     last_ = lsn;
-    if (!goes_on && life_begins_.try_emplace(life_, lsn).second) lives_.push_back(life_);
     return {};
   }
   /// Whether the last batch has its end.
@@ -121,18 +121,9 @@ class History {
     const auto found = next_.find(author);
     return found == next_.end() ? 0 : found->second;
   }
-  /// The first LSN of a life, 0 where it has none.
-  [[nodiscard]] std::uint64_t begin_of(std::uint32_t life) const {
-    const auto found = life_begins_.find(life);
-    return found == life_begins_.end() ? 0 : found->second;
-  }
-  /// Those that have events, in their order.
-  [[nodiscard]] const std::vector<std::uint32_t>& lives() const { return lives_; }
 
  private:
   std::map<Author, std::uint64_t> next_;
-  std::map<std::uint32_t, std::uint64_t> life_begins_;
-  std::vector<std::uint32_t> lives_;
   std::uint64_t last_ = 0;
   std::uint32_t life_ = 0;
   Author author_;

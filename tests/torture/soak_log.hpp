@@ -47,6 +47,7 @@ class SoakedLog {
       std::fprintf(stderr, "VIOLATION after life %u of %s: %s; kept as %s\n", life_, path_.c_str(), wrong.c_str(),
                    kept.c_str());
     }
+    remove_beside(".copy");  // of a life that was killed meanwhile
     const auto events = last_;
     std::error_code none;
     if (!wrong.empty() || std::filesystem::file_size(path_, none) > most_bytes_) start_anew();
@@ -55,18 +56,21 @@ class SoakedLog {
 
   /// The file goes, with the copies beside it.
   void start_anew() {
-    const std::filesystem::path file(path_);
-    for (const auto& entry : std::filesystem::directory_iterator(file.parent_path())) {
-      const auto name = entry.path().filename().string();
-      if (name == file.filename() || name.starts_with(file.filename().string() + ".cut-")) {
-        std::filesystem::remove(entry.path());
-      }
-    }
+    std::filesystem::remove(path_);
+    remove_beside(".cut-");
     acknowledged_.clear();
     lsn_ = last_ = 0;
   }
 
  private:
+  void remove_beside(const std::string& what) const {
+    const std::filesystem::path file(path_);
+    for (const auto& entry : std::filesystem::directory_iterator(file.parent_path())) {
+      const auto name = entry.path().filename().string();
+      if (name.starts_with(file.filename().string() + what)) std::filesystem::remove(entry.path());
+    }
+  }
+
   [[nodiscard]] std::string judged(rewal::Lsn told_lsn) {
     auto log = rewal::Wal<>::open(path_).build();
     if (!log) return "it does not open: " + log.error().message();
