@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A mutant: one planted bug, as a file of planted/ says it, and the headers with the bug in them.
+"""A mutant: one planted bug, as a file of planted/ says it, and the sources with the bug in them.
 
     bug:        what is wrong, in one line
     guarantee:  G9, the one that it breaks
@@ -12,7 +12,8 @@
     new:
         the text that takes its place
 
-Header, old and new may come several times. The old text must stand in the header exactly once; how it is broken into
+Header, old and new may come several times. A header is a file below include/, or one of walctl, walctl/exit_code.hpp or
+walctl/commands/verify.cpp, below examples/. The old text must stand in the header exactly once; how it is broken into
 lines and indented does not matter. A mutant that does not fit any more is an error, never skipped.
 """
 
@@ -70,6 +71,11 @@ class Mutant:
         """Whether the test plays interleavings: many in all, and any one that fails is enough."""
         return self.test.startswith("tests/interleavings/")
 
+    @staticmethod
+    def source_of(root, header):
+        """The file that is meant."""
+        return root / ("examples" if header.startswith("walctl/") else "include") / header
+
     @property
     def variant(self):
         """How the test is compiled."""
@@ -94,9 +100,9 @@ class Mutant:
         """{header: its text with the bug in it}"""
         texts = {}
         for header, old, new in self.replacements:
-            path = root / "include" / header
+            path = self.source_of(root, header)
             if not path.is_file():
-                raise Misfit(f"there is no include/{header}")
+                raise Misfit(f"there is no {path.relative_to(root)}")
             text = texts.get(header) or path.read_text()
             found = list(re.finditer(r"\s+".join(map(re.escape, old.split())), text))
             if len(found) != 1:

@@ -19,6 +19,8 @@ import subprocess
 import threading
 import time
 
+from mutant import Mutant
+
 PRECOMPILED = """
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/catch_template_test_macros.hpp>
@@ -92,6 +94,9 @@ class Workshop:
             return [str(test)] + [str(s.relative_to(self.root)) for s in shared if not s.name.endswith("_test.cpp")]
         if test.name == "system_calls_test.cpp":
             return [str(test), "tests/torture/shim.cpp"]
+        if test.parent.name == "walctl":
+            commands = sorted((self.root / "examples/walctl").rglob("*.cpp"))
+            return [str(test)] + [str(c.relative_to(self.root)) for c in commands if c.name != "main.cpp"]
         return [str(test)]
 
     def _run(self, command):
@@ -125,12 +130,15 @@ class Workshop:
         precompiled = ["-include-pch", f"{header}.pch"] if self.is_clang() else ["-include", str(header)]
         if path.name == "shim.cpp":
             precompiled = []  # it defines what standard headers declare otherwise
+        for folder in changed:  # the source itself may be what is changed
+            mutated = folder / path.relative_to(self.root / path.relative_to(self.root).parts[0])
+            path = mutated if mutated.is_file() else path
         if path.name.endswith("_test.cpp"):
             cut = output.with_suffix(".cpp")
             cut.write_text(without_other_cases(path.read_text(), cases))
             path = cut
         includes = [f"-iquote{(self.root / source).parent}", *(f"-I{folder}" for folder in changed),
-                    f"-I{self.root / 'include'}", f"-I{self.root / 'tests'}"]
+                    f"-I{self.root / 'include'}", f"-I{self.root / 'tests'}", f"-I{self.root / 'examples'}"]
         dependencies = output.with_suffix(".d")
         self._run([self.compiler, *self._flags(variant), *precompiled, *includes, "-MD", "-MF", str(dependencies),
                    "-c", str(path), "-o", str(output)])
@@ -165,7 +173,7 @@ class Workshop:
         objects, changed = [], 0
         for number, source in enumerate(self.sources_of(test)):
             built, included = self.sound_object(source, variant, cases)
-            if any(str(self.root / "include" / header) in included for header in texts or {}):
+            if any(str(Mutant.source_of(self.root, header)) in included for header in texts or {}):
                 built, _ = self._compile(source, variant, cases, [folder / "include"], folder / f"{number}.o")
                 changed += 1
             objects.append(str(built))
