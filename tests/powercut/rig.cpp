@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -51,7 +52,9 @@ class Rig {
         fresh_(station_.fresh_disk()) {}
 
   bool run() {
-    for (std::uint64_t turn = 0; goes_on(); ++turn) {
+    // Each workload is to have its turn, however few cuts there are to be.
+    const std::uint64_t each = std::clamp<std::uint64_t>(wanted_.cuts / wanted_.names.size(), 4, 25);
+    for (std::uint64_t turn = random_.below(wanted_.names.size()); goes_on(); ++turn) {
       const auto& name = wanted_.names[turn % wanted_.names.size()];
       const std::uint64_t seed = random_.next() >> 16;
       std::string failure;
@@ -60,8 +63,8 @@ class Rig {
         violation(first, 0, failure);
         continue;
       }
-      cut_often(first, 18);
-      if (goes_on()) cut_its_recovery(first);
+      cut_often(first, each * 3 / 4);
+      if (goes_on()) cut_its_recovery(first, each - each * 3 / 4);
     }
     std::printf("%s: cuts=%llu violations=%llu recordings=%llu in_recovery=%llu writes=%llu first=%llu\n",
                 wanted_.file_system.c_str(), n(cuts_), n(violations_), n(recordings_), n(in_recovery_), n(writes_),
@@ -77,10 +80,10 @@ class Rig {
            !(wanted_.stops && violations_ > 0);
   }
 
-  void cut_often(const Recording& recording, int times) {
+  void cut_often(const Recording& recording, std::uint64_t times) {
     ++recordings_;
     for (const auto& step : recording.steps) writes_ += step.kind == Step::Kind::write ? 1 : 0;
-    for (int i = 0; i < times && goes_on(); ++i) {
+    for (std::uint64_t i = 0; i < times && goes_on(); ++i) {
       const std::uint64_t seed = random_.next();
       Cut cut(recording, seed);
       const auto wrong = station_.judge(cut.disk(), cut.told());
@@ -90,14 +93,14 @@ class Rig {
   }
 
   /// What a cut left is opened, and the power goes meanwhile and soon after.
-  void cut_its_recovery(const Recording& first) {
+  void cut_its_recovery(const Recording& first, std::uint64_t times) {
     Cut cut(first, random_.next());
     std::string failure;
     const Disk left = cut.disk();
     const auto second = station_.record(left, cut.told(), "again", first.seed, 100, failure);
     if (!failure.empty()) return violation(second, 0, failure);
     const auto before = cuts_;
-    cut_often(second, 7);
+    cut_often(second, times);
     in_recovery_ += cuts_ - before;
   }
 
