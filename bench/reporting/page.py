@@ -68,7 +68,7 @@ def with_bars(rows):
 
 
 def in_short(rows):
-    """A line for each of P1 to P14."""
+    """A line for each of SHORT."""
     lines = []
     for word, what in SHORT.items():
         its = sorted((row for row in rows if row.performance == word), key=lambda row: "covered" in row.name)

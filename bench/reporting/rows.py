@@ -5,7 +5,7 @@ import dataclasses
 import json
 import re
 
-PERFORMANCE = [f"P{i}" for i in range(1, 15)]
+PERFORMANCE = [*(f"P{i}" for i in range(1, 15)), "P16"]
 
 
 @dataclasses.dataclass
@@ -34,7 +34,7 @@ class Row:
 
     @property
     def performance(self):
-        """Its row among P1 to P14, or None."""
+        """Its row among PERFORMANCE, or None."""
         word = self.name.split("/")[0]
         return word if word in PERFORMANCE else None
 

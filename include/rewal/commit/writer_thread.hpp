@@ -54,6 +54,8 @@ class WriterThread {
   using Step = typename Core::LogWriter::Step;
 
   static constexpr unsigned idle_polls_before_sleep = 20;
+  // For an fsync that followers want: whoever has the write lock may be about to make it.
+  static constexpr unsigned most_polls_in_vain = 4;
   // Each poll takes the cache line that all claims are made in, so polls are few.
   static constexpr unsigned polls_for_enough = 64;
   static constexpr unsigned fruitless_polls_before_nap = 8;
@@ -126,9 +128,11 @@ class WriterThread {
 
   /// `seen` was assigned by the last poll.
   void work(Lsn seen) {
-    const bool due = core_.sync_due() <= Threads::now();
+    const bool wanted = core_.followers_want_sync();
+    wanted_polls_ = wanted ? wanted_polls_ + 1 : 0;
+    const bool due = core_.sync_due() <= Threads::now() || wanted_polls_ > most_polls_in_vain;
     const bool old = core_.writer.last_lsn() < seen;
-    if (core_.writer.failed() || !(due || old || is_pressing() || core_.followers_want_sync())) return;
+    if (core_.writer.failed() || !(due || old || is_pressing() || wanted)) return;
     if (due) {
       core_.acquire_write_lock();
     } else if (!core_.write_lock.try_acquire()) {
@@ -189,6 +193,7 @@ class WriterThread {
   const std::chrono::nanoseconds poll_period_;
   const std::uint64_t enough_;  // bytes in flight that are written at once: a write, and as much to cut it well in
   unsigned idle_polls_ = 0;
+  unsigned wanted_polls_ = 0;  // at which followers have wanted an fsync
 };
 
 }  // namespace rewal::detail
