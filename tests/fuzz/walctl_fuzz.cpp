@@ -123,7 +123,7 @@ int run(Words words, const File& file, std::size_t file_bytes, std::string& out_
         "messages are text");
   out_text = out.str();
   const bool is_quiet = std::find(words.begin(), words.end(), "-q") != words.end();
-  claim(!is_quiet || (out_text.empty() && messages.empty()), "quiet is quiet");
+  claim(!is_quiet || ((copies || out_text.empty()) && messages.empty()), "quiet is quiet");
   file.claim_unaltered();
   return code;
 }
