@@ -18,9 +18,9 @@ namespace walctl {
 namespace {
 
 constexpr const char* exit_codes =
-    "Exit codes: 0 clean, 1 torn tail (normal after a crash), 2 damage, 3 usage or I/O,\n"
-    "4 not a log (an empty file is a new log: 0). The worst of several logs counts.\n"
-    "Reading commands take no lock, write nothing, and work beside a running writer.\n"
+    "Exit codes: 0 clean, 1 torn tail (normal after a crash), 2 damage, 3 usage or\n"
+    "I/O, 4 not a log. An empty file is a new log: 0. The worst of several counts.\n"
+    "Reading commands take no lock, write nothing, and work beside a live writer.\n"
     "\"walctl COMMAND --help\" says more about a command, \"man walctl\" everything.\n";
 
 const std::vector<std::string> event_formats{"text", "hex", "json", "raw"};
@@ -66,7 +66,7 @@ class CommandLine {
     return added;
   }
   void compressor(CLI::App* to) {
-    to->add_option("--compressor", common_.compressor, "What the log was compressed with; zstd is recognised")
+    to->add_option("--compressor", common_.compressor, "Of compressed frames; zstd is recognised")
         ->check(CLI::IsMember(std::vector<std::string>{"auto", "none", "zstd", "lz4"}))
         ->type_name("NAME");
   }
@@ -75,18 +75,16 @@ class CommandLine {
   }
 
   void reading_commands() {
-    auto* info = command("info", "One screen about a log: its end, LSNs, sizes, fsync marks", info_, walctl::info);
+    auto* info = command("info", "One screen about a log: its end, LSNs, sizes", info_, walctl::info);
     info->add_option("log", info_.logs, "The logs")->required()->type_name("LOG");
 
-    auto* verify =
-        command("verify", "Check every frame; tell each bad place and sum up each log", verify_, walctl::verify);
+    auto* verify = command("verify", "Check every frame and tell each bad place", verify_, walctl::verify);
     verify->add_option("log", verify_.logs, "The logs")->required()->type_name("LOG");
     verify->add_option("--threads", verify_.threads, "Most threads for a large log; as many as there are processors")
         ->check(CLI::Range(1, 256))
         ->type_name("N");
 
-    auto* dump =
-        command("dump", "Print the events, or the headers of the frames, also behind damage", dump_, walctl::dump);
+    auto* dump = command("dump", "Print events or frames, also behind damage", dump_, walctl::dump);
     dump->add_option("log", dump_.log, "The log")->required()->type_name("LOG");
     dump->add_option("--from", dump_.from, "First LSN")->type_name("LSN");
     dump->add_option("--to", dump_.to, "Last LSN")->type_name("LSN");
@@ -95,8 +93,7 @@ class CommandLine {
     format(dump, dump_.format, event_formats);
     dump->add_flag("-0,--null", dump_.nul, "With --format raw: a NUL after each payload");
     dump->add_flag("--frames", dump_.frames, "The frames' headers instead of events");
-    dump->add_option("--decoder", dump_.decoder, "Send payloads through this program: a line in, a line out")
-        ->type_name("COMMAND");
+    dump->add_option("--decoder", dump_.decoder, "Payloads go through it, a line in, a line out")->type_name("COMMAND");
     dump->add_flag("--strict", dump_.strict, "Stop at the first bad place");
     compressor(dump);
 
@@ -112,26 +109,24 @@ class CommandLine {
     format(tail, tail_.format, event_formats);
     compressor(tail);
 
-    auto* stats =
-        command("stats", "Sizes, events a frame, savings by compression, distances of marks", stats_, walctl::stats);
+    auto* stats = command("stats", "Sizes, events a frame, compression, fsync marks", stats_, walctl::stats);
     stats->add_option("log", stats_.log, "The log")->required()->type_name("LOG");
     format(stats, stats_.format, {"text", "json", "prometheus"});
     stats->add_option("--svg", stats_.svg, "Draw them too")->type_name("FILE");
     compressor(stats);
 
-    auto* diff = command("diff", "The first LSN at which two logs differ; exit code 1 if they do", diff_, walctl::diff);
+    auto* diff = command("diff", "The first LSN at which two logs differ", diff_, walctl::diff);
     diff->add_option("a", diff_.a, "A log")->required()->type_name("LOG");
     diff->add_option("b", diff_.b, "Another")->required()->type_name("LOG");
     compressor(diff);
   }
 
   void writing_commands() {
-    auto* copy = command("copy", "A verified copy, of a live log too; - is standard output", copy_, walctl::copy);
+    auto* copy = command("copy", "A verified copy, of a live log too", copy_, walctl::copy);
     copy->add_option("log", copy_.log, "The log")->required()->type_name("LOG");
     copy->add_option("dest", copy_.destination, "The copy, which must not exist; or -")->required()->type_name("DEST");
 
-    auto* repair =
-        command("repair", "Tell what would be cut or kept, and why; --apply does it", repair_, walctl::repair);
+    auto* repair = command("repair", "Tell what would be cut, and why; --apply does it", repair_, walctl::repair);
     repair->add_option("log", repair_.log, "The log")->required()->type_name("LOG");
     auto* apply =
         repair->add_flag("--apply", repair_.apply, "Cut, after every byte to be cut was saved beside the log");
@@ -156,8 +151,7 @@ class CommandLine {
     }  // namespace
 
     void other_commands() {
-      auto* bench =
-          command("bench", "One minute: what this disk can do, and what rewal makes of it", bench_, walctl::bench);
+      auto* bench = command("bench", "What this disk can do, in one minute", bench_, walctl::bench);
       bench->add_option("dir", bench_.directory, "Where to write")->required()->type_name("DIR");
       bench->add_option("--seconds", bench_.seconds, "How long it may take; 60 if not given")
           ->check(CLI::Range(1, 3600))

@@ -49,6 +49,21 @@ namespace walctl {
 }
 [[nodiscard]] inline std::string sized(std::uint64_t bytes) { return sized(static_cast<double>(bytes)); }
 
+/// `text` broken between words into lines of at most `width` bytes, those behind the first one indented.
+[[nodiscard]] inline std::string wrapped(std::string_view text, std::size_t width, std::size_t indent) {
+  std::string lines;
+  while (text.size() > width) {
+    const std::size_t space = text.rfind(' ', width);
+    if (space == std::string_view::npos || space == 0) break;
+    lines += text.substr(0, space);
+    lines += '\n';
+    lines.append(indent, ' ');
+    text.remove_prefix(space + 1);
+  }
+  lines += text;
+  return lines;
+}
+
 /// Part of a whole, in percent.
 [[nodiscard]] inline std::string percent(std::uint64_t part, std::uint64_t whole) {
   return whole == 0 ? "0 %" : fixed(100.0 * static_cast<double>(part) / static_cast<double>(whole), 1) + " %";

@@ -48,3 +48,9 @@ TEST_CASE("numbers are grouped, sizes have a unit") {
   CHECK(walctl::sized(std::uint64_t{1500}) == "1.5 KB");
   CHECK(walctl::sized(std::uint64_t{1700000000}) == "1.7 GB");
 }
+
+TEST_CASE("a long sentence is broken between words") {
+  CHECK(walctl::wrapped("one two three", 8, 2) == "one two\n  three");
+  CHECK(walctl::wrapped("short", 8, 2) == "short");
+  CHECK(walctl::wrapped("averylongword and", 8, 2) == "averylongword and");
+}

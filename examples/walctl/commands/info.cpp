@@ -59,7 +59,7 @@ std::string end_words(const LogView& view) {
 std::string advice(const LogView& view) {
   const std::string path = printable(view.path());
   switch (view.found().verdict) {
-    case rewal::Verdict::torn: return "nothing: the next opening cuts it. walctl repair " + path;
+    case rewal::Verdict::torn: return "nothing: the next opening cuts it";
     case rewal::Verdict::damaged: return "restore a copy, or: walctl repair " + path;
     case rewal::Verdict::unknown: return "read it with the release that wrote it; it is not cut";
     default: return "restore a copy, or: walctl repair --salvage OUT " + path;
@@ -75,7 +75,8 @@ void show(Output& output, const LogView& view, const Marks& marks) {
     return;
   }
   if (found.verdict == rewal::Verdict::new_log && found.file_bytes == 0) return;
-  if (view.code() != exit_clean && !std::string_view(found.reason).empty()) row(output, "", found.reason);
+  if (view.code() != exit_clean && !std::string_view(found.reason).empty())
+    row(output, "", wrapped(found.reason, 64, 15));
   if (found.events == 0) {
     row(output, "events", "none");
   } else {

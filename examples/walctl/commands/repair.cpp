@@ -52,7 +52,7 @@ class Repair {
       return say("  cut    " + grouped(found.zero_bytes) + " zeros of preallocated room, as every opening does");
     }
     output_.note("cuts_bytes", bad_bytes());
-    say("  why    " + std::string(found.reason));
+    say("  why    " + wrapped(found.reason, 70, 9));
     if (is_not_ours()) return say("  cut    nothing: this must not be cut; the frame may be of a later version");
     say("  cut    " + grouped(bad_bytes()) + " bytes from offset " + grouped(found.bad_at.value_or(0)) +
         " on, saved beside the log first");
