@@ -78,6 +78,9 @@ struct WatchedFileSystem : detail::NativeFileSystem {
   Result<std::uint64_t> size(const File& file) {
     return noted("size", [&] { return Base::size(file); });
   }
+  Result<detail::FileStatus> status(const File& file) {
+    return noted("status", [&] { return Base::status(file); });
+  }
   Result<std::size_t> read_at(const File& file, std::span<std::byte> into, std::uint64_t offset) {
     return noted("read", [&] {
       watch->on_read();
@@ -180,9 +183,10 @@ TEST_CASE("a locked file is not looked at, let alone changed") {
   CHECK(home.calls() == Calls{"open", "lock"});
 }
 
-TEST_CASE("a write, a sync and a read are one call each, and asking for the size is none") {
+TEST_CASE("a write and a read are one call each, a sync looks at the file behind it, and asking for the size is none") {
   Home home;
   auto storage = home.open().value();
+  CHECK(storage.preallocate(4096));
   home.calls();
   CHECK(storage.write(abc));
   CHECK(storage.size() == std::uint64_t{3});
@@ -191,7 +195,27 @@ TEST_CASE("a write, a sync and a read are one call each, and asking for the size
   CHECK(storage.read_at(buffer, 0) == std::size_t{3});
   CHECK(storage.write({}) == std::size_t{0});
   CHECK(storage.read_at(buffer, 3) == std::size_t{0});
-  CHECK(home.calls() == Calls{"write", "sync data", "read"});
+  CHECK(home.calls() == Calls{"write", "sync data", "status", "read"});
+}
+
+TEST_CASE("before a file is made longer, by a write or in advance, it is looked at") {
+  Home home;
+  auto storage = home.open().value();
+  home.calls();
+  CHECK(storage.write(abc));
+  CHECK(storage.preallocate(4096));
+  CHECK(storage.write(abc));
+  CHECK(home.calls() == Calls{"status", "write", "status", "allocate", "write"});
+}
+
+TEST_CASE("a file that cannot be looked at is not synced, not made longer and not written on") {
+  Home home;
+  auto storage = home.open().value();
+  home.refuse("status");
+  CHECK(storage.sync().error().system().value() == 5);
+  CHECK(storage.preallocate(4096).error().system().value() == 5);
+  CHECK(storage.write(abc).error().system().value() == 5);
+  CHECK(storage.size() == std::uint64_t{0});
 }
 
 TEST_CASE("closing cuts, unlocks and closes in this order, and cuts only what was preallocated") {
@@ -300,7 +324,7 @@ TEST_CASE("an interrupted write and a failed sync are told as they are, and not 
   CHECK(storage.write(abc).error().system().value() == 4);
   home.refuse("sync data");
   CHECK(storage.sync().error().system().value() == 4);
-  CHECK(home.calls() == Calls{"write", "sync data"});
+  CHECK(home.calls() == Calls{"status", "write", "sync data"});
 }
 
 TEST_CASE("a close that fails has unlocked and closed all the same, and tells the first error") {

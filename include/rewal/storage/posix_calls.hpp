@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // The C library's file calls under one set of names, with 64-bit offsets on every system, and how their errors are
-// told. Thin, stateless, for any thread. What the calls are for is said in posix_file.hpp, their only user.
+// told. Thin, stateless, for any thread. What the calls are for is said by their users,
+// posix_file.hpp and posix_names.hpp.
 
 #ifndef REWAL_STORAGE_POSIX_CALLS_HPP
 #define REWAL_STORAGE_POSIX_CALLS_HPP
@@ -98,6 +99,29 @@ template <class Call>
     const auto result = call();
     if (result != -1 || errno != EINTR) return result;
   }
+}
+
+/// Opens a file that programs started by this one do not inherit, under a number beyond those of standard input, output
+/// and error: where one of these is closed, a file that got its number would receive what the program prints.
+[[nodiscard]] inline int open_beyond_standard(const char* path, int flags, unsigned mode) noexcept {
+  const int first = uninterrupted([&] { return open(path, flags | O_CLOEXEC, mode); });
+  if (first < 0 || first > STDERR_FILENO) return first;
+  const int moved = ::fcntl(first, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  const int code = errno;
+  ::close(first);
+  errno = code;
+  return moved;
+}
+
+/// As far as the drive's platters. Never repeated.
+[[nodiscard]] inline int flush(int fd) noexcept {
+#if REWAL_APPLE
+  // fsync stops at the drive's cache there. A file system without the call (some network ones) refuses it at once,
+  // before anything was tried.
+  if (::fcntl(fd, F_FULLFSYNC) == 0) return 0;
+  if (errno != ENOTSUP && errno != EINVAL && errno != ENOTTY) return -1;
+#endif
+  return ::fsync(fd);
 }
 
 }  // namespace posix

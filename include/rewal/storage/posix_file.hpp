@@ -14,11 +14,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
-#include <memory>
 #include <span>
-#include <string>
 #include <system_error>
 
 #include <fcntl.h>
@@ -31,17 +27,16 @@
 #include <rewal/bytes.hpp>
 #include <rewal/error.hpp>
 #include <rewal/result.hpp>
+#include <rewal/storage/file_status.hpp>
 #include <rewal/storage/path.hpp>
 #include <rewal/storage/posix_calls.hpp>
 #include <rewal/storage/posix_handles.hpp>
-#if REWAL_LINUX
-#include <sys/syscall.h>
-#endif
+#include <rewal/storage/posix_names.hpp>
 
 namespace rewal::detail {
 
 /// The seam between FileStorage and the system. A replacement has the same members, static or not.
-struct PosixFileSystem {
+struct PosixFileSystem : PosixNames {
   using File = PosixFile;
   using Region = PosixRegion;
 
@@ -85,6 +80,16 @@ struct PosixFileSystem {
       return posix::failure("asking for the log file's size failed: check the device");
     }
     return static_cast<std::uint64_t>(status.st_size);
+  }
+
+  /// Its size, and whether a directory still knows it. A file that was renamed elsewhere, or has another hard link, has
+  /// a name.
+  [[nodiscard]] static Result<FileStatus> status(const File& file) noexcept {
+    posix::FileStatus status{};
+    if (posix::fstat(file.descriptor(), &status) != 0) {
+      return posix::failure("asking whether the log file is still there failed: check the device");
+    }
+    return FileStatus{static_cast<std::uint64_t>(status.st_size), status.st_nlink > 0};
   }
 
   /// May be short; 0 is the end.
@@ -153,26 +158,7 @@ struct PosixFileSystem {
 
   /// The bytes and everything the system knows about the file.
   [[nodiscard]] static Result<void> sync_all(const File& file) noexcept {
-    if (flush(file) != 0) return posix::failure(sync_failed);
-    return {};
-  }
-
-  /// Makes the names in the directory of `path` durable: the one where the file really is, if `path` is a link to it.
-  [[nodiscard]] static Result<void> sync_directory_of(const NativePath& path) {
-    struct Free {
-      void operator()(char* text) const noexcept { std::free(text); }
-    };
-    const std::unique_ptr<char, Free> real(::realpath(path.c_str(), nullptr));
-    const std::string directory = parent_of(real != nullptr ? std::string(real.get()) : path);
-    const PosixFile file(
-        posix::uninterrupted([&] { return posix::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0); }));
-    if (file.descriptor() < 0) {
-      return posix::failure("opening the log's directory to fsync it failed: check its permissions");
-    }
-    // EINVAL: this file system has no fsync of directories, so there is nothing that could be waited for.
-    if (flush(file) != 0 && errno != EINVAL) {
-      return posix::failure("fsync of the log's directory failed: check the device");
-    }
+    if (posix::flush(file.descriptor()) != 0) return posix::failure(sync_failed);
     return {};
   }
 
@@ -218,56 +204,16 @@ struct PosixFileSystem {
   /// Whether a truncation was refused because the file is mapped; never here.
   [[nodiscard]] static bool refused_by_mapping(const Error&) noexcept { return false; }
 
-  // Names.
-
-  /// Renames `from` to `to`, which must not exist: an existing one is never replaced.
-  [[nodiscard]] static Result<void> rename_new(const NativePath& from, const NativePath& to) noexcept {
-#if REWAL_LINUX && defined(SYS_renameat2)
-    constexpr unsigned no_replace = 1;
-    if (::syscall(SYS_renameat2, AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), no_replace) == 0) return {};
-    if (errno != EINVAL && errno != ENOSYS) return posix::failure(rename_failed);
-#elif REWAL_APPLE
-    if (::renamex_np(from.c_str(), to.c_str(), RENAME_EXCL) == 0) return {};
-    if (errno != EINVAL && errno != ENOTSUP) return posix::failure(rename_failed);
-#endif
-    return link_new(from, to);
-  }
-
-  /// The same by a second name: for file systems whose rename knows only how to replace.
-  [[nodiscard]] static Result<void> link_new(const NativePath& from, const NativePath& to) noexcept {
-    if (::link(from.c_str(), to.c_str()) != 0) return posix::failure(rename_failed);
-    return remove(from);
-  }
-
-  [[nodiscard]] static Result<void> remove(const NativePath& path) noexcept {
-    if (::unlink(path.c_str()) != 0) {
-      return posix::failure("removing a file beside the log failed: check the directory's permissions");
-    }
-    return {};
-  }
-
   /// Whether create_new or rename_new found something of that name.
   [[nodiscard]] static bool exists_already(const Error& error) noexcept { return error.system().value() == EEXIST; }
 
  private:
-  [[nodiscard]] static int flush(const File& file) noexcept {
-#if REWAL_APPLE
-    // fsync stops at the drive's cache there. A file system without the call (some network ones) refuses it at once,
-    // before anything was tried.
-    if (::fcntl(file.descriptor(), F_FULLFSYNC) == 0) return 0;
-    if (errno != ENOTSUP && errno != EINVAL && errno != ENOTTY) return -1;
-#endif
-    return ::fsync(file.descriptor());
-  }
-
-  static constexpr const char* rename_failed =
-      "renaming a file beside the log failed: check the directory's permissions";
   static constexpr const char* sync_failed =
       "fsync of the log file failed: what it covered may be lost, check the device and open the log again";
 
   [[nodiscard]] static Result<File> open_regular(const NativePath& path, int flags, unsigned mode,
                                                  const char* what) noexcept {
-    File file(posix::uninterrupted([&] { return posix::open(path.c_str(), flags | O_CLOEXEC, mode); }));
+    File file(posix::open_beyond_standard(path.c_str(), flags, mode));
     if (file.descriptor() < 0) return posix::failure(what);
     posix::FileStatus status{};
     if (posix::fstat(file.descriptor(), &status) != 0) return posix::failure(what);
@@ -275,12 +221,6 @@ struct PosixFileSystem {
       return invalid_argument("the path of the log names something other than a regular file: pass a file's path");
     }
     return file;
-  }
-
-  [[nodiscard]] static std::string parent_of(const std::string& path) {
-    const auto slash = path.rfind('/');
-    if (slash == std::string::npos) return ".";
-    return slash == 0 ? "/" : path.substr(0, slash);
   }
 };
 

@@ -76,6 +76,7 @@ inline constexpr unsigned long lockfile_exclusive_lock = 2;
 inline constexpr unsigned long page_readonly = 2;
 inline constexpr unsigned long file_map_read = 4;
 inline constexpr unsigned long movefile_write_through = 8;
+inline constexpr int file_standard_info = 1;
 inline constexpr int file_end_of_file_info = 6;
 inline constexpr unsigned utf8 = 65001;
 inline constexpr unsigned long mb_err_invalid_chars = 8;
@@ -117,6 +118,24 @@ static_assert(sizeof(Place) == 3 * sizeof(void*) + 8, "Place has the layout of O
   static const Call call = reinterpret_cast<Call>(reinterpret_cast<void (*)()>(
       ::GetProcAddress(::GetModuleHandleW(L"kernel32.dll"), "SetFileInformationByHandle")));
   return call(file, information, &number, sizeof number) != 0;
+}
+
+/// The layout of FILE_STANDARD_INFO.
+struct StandardInfo {
+  std::int64_t allocation = 0;
+  std::int64_t end_of_file = 0;
+  std::uint32_t links = 0;
+  std::uint8_t delete_pending = 0;
+  std::uint8_t directory = 0;
+};
+static_assert(sizeof(StandardInfo) == 24, "StandardInfo has the layout of FILE_STANDARD_INFO");
+
+/// GetFileInformationByHandleEx, found at run time for the same reason.
+[[nodiscard]] inline bool standard_info(Handle file, StandardInfo& info) noexcept {
+  using Call = int(__stdcall*)(Handle, int, void*, unsigned long);
+  static const Call call = reinterpret_cast<Call>(reinterpret_cast<void (*)()>(
+      ::GetProcAddress(::GetModuleHandleW(L"kernel32.dll"), "GetFileInformationByHandleEx")));
+  return call(file, file_standard_info, &info, sizeof info) != 0;
 }
 
 }  // namespace rewal::detail::windows

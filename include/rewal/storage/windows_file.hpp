@@ -20,6 +20,7 @@
 #include <rewal/bytes.hpp>
 #include <rewal/error.hpp>
 #include <rewal/result.hpp>
+#include <rewal/storage/file_status.hpp>
 #include <rewal/storage/path.hpp>
 #include <rewal/storage/windows_api.hpp>
 #include <rewal/storage/windows_path.hpp>
@@ -107,6 +108,15 @@ struct WindowsFileSystem {
       return windows::failure("asking for the log file's size failed: check the device");
     }
     return static_cast<std::uint64_t>(size);
+  }
+
+  /// A file that is being deleted has no name any more.
+  [[nodiscard]] static Result<FileStatus> status(const File& file) noexcept {
+    windows::StandardInfo info;
+    if (!windows::standard_info(file.handle(), info)) {
+      return windows::failure("asking whether the log file is still there failed: check the device");
+    }
+    return FileStatus{static_cast<std::uint64_t>(info.end_of_file), info.links > 0 && info.delete_pending == 0};
   }
 
   [[nodiscard]] static Result<std::size_t> read_at(const File& file, std::span<std::byte> into,
