@@ -130,6 +130,8 @@ struct Options {
   std::uint64_t buffer_capacity = 64 * 1024;
   std::uint64_t max_frame_bytes = std::uint64_t{1} << 30;
   std::uint64_t preallocate_bytes = 4 * 1024 * 1024;
+  bool preallocate_was_asked_for = false;  // else none where the file system copies what is overwritten
+  unsigned file_mode = 0644;
   Lsn start_lsn = 1;
 };
 

@@ -90,11 +90,21 @@ class [[nodiscard]] Builder {
   Builder&& max_frame_bytes(std::uint64_t bytes) && { return std::move(max_frame_bytes(bytes)); }
 
   /// Grow the file in steps of this size, so that an fsync need not write the file's size. A clean close cuts the file
-  /// to its true length. 0 is off. Default 4 MiB.
+  /// to its true length. 0 is off. Default 4 MiB; 0 where the file system copies what is overwritten (btrfs, ZFS, bcachefs).
   Builder& preallocate(std::uint64_t bytes) & {
-    return set([&] { options_.preallocate_bytes = bytes; });
+    return set([&] {
+      options_.preallocate_bytes = bytes;
+      options_.preallocate_was_asked_for = true;
+    });
   }
   Builder&& preallocate(std::uint64_t bytes) && { return std::move(preallocate(bytes)); }
+
+  /// Permissions of the files that the log creates, under the umask, where the system has permissions of this kind: the
+  /// log, and copies of it. A saved copy has those of its log. Default 0644.
+  Builder& file_mode(unsigned mode) & {
+    return set([&] { options_.file_mode = mode; });
+  }
+  Builder&& file_mode(unsigned mode) && { return std::move(file_mode(mode)); }
 
   /// First LSN of an empty log; ignored when the log holds events. Default 1; 0 is invalid.
   Builder& start_lsn(Lsn lsn) & {
@@ -137,9 +147,10 @@ class [[nodiscard]] Builder {
     const bool storage_was_given = storage_.has_value();
     if constexpr (std::is_same_v<S, FileStorage>) {
       if (!storage_was_given) {
-        Result<FileStorage> opened = FileStorage::open(path_);
+        Result<FileStorage> opened = FileStorage::open(path_, {}, options_.file_mode);
         if (!opened) return opened.error();
         storage_.emplace(std::move(*opened));
+        if (!options_.preallocate_was_asked_for && storage_->copies_on_write()) options_.preallocate_bytes = 0;
       }
     }
     used_up_ = storage_was_given || detail::has_compressor<C> || detail::has_indexer<I> || detail::HasAnyHook<H>;

@@ -189,8 +189,8 @@ class [[nodiscard]] Wal {
     const auto belongs = [=](std::uint64_t offset, const detail::format::Header& header) {
       return offset < recovered || header.last_lsn() <= durable;
     };
-    return detail::copy_frames(core_->shared->storage, core_->shared.get(), core_->writer.file_end(), path, 0644, false,
-                               belongs);
+    return detail::copy_frames(core_->shared->storage, core_->shared.get(), core_->writer.file_end(), path,
+                               core_->options.file_mode, false, belongs);
   }
 
   // ---- observing: lock-free, any state, also from inside a policy --------------------------------------------------

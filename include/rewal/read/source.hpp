@@ -65,6 +65,15 @@ class Source {
     return load(offset, least);
   }
 
+  /// Where bytes that were written begin, at `offset` or behind it, as far as the storage tells: before that are zeros.
+  [[nodiscard]] std::uint64_t next_data(std::uint64_t offset) noexcept {
+    if constexpr (HoleTellingStorage<S>) {
+      const std::uint64_t found = storage_->next_data(offset);
+      return found < offset ? offset : (std::min)(found, end_);
+    }
+    return offset;
+  }
+
   /// All bytes, where the storage maps them; else none.
   [[nodiscard]] Bytes mapped() const noexcept { return mapping_ != nullptr ? loaded_ : Bytes(); }
 

@@ -10,6 +10,7 @@
 #ifndef REWAL_RECOVERY_CANDIDATE_SEARCH_HPP
 #define REWAL_RECOVERY_CANDIDATE_SEARCH_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -46,13 +47,16 @@ class CandidateSearch {
   /// The first candidate at `at` or behind it; none at the end, or after a failure.
   [[nodiscard]] std::optional<Candidate> next(std::uint64_t at) noexcept {
     while (!failed_ && at < end_ && end_ - at >= format::frame_overhead) {
-      const Bytes bytes = stream_.at(at, format::header_bytes);
-      if (bytes.empty()) return fail();
+      const Bytes at_hand = stream_.at(at, format::header_bytes);
+      if (at_hand.empty()) return fail();
+      const Bytes bytes = at_hand.first((std::min)(at_hand.size(), window_bytes));
       // Only where a whole header is at hand; the last bytes come again with the next load.
       const Bytes searched = bytes.first(bytes.size() - format::header_bytes + sizeof format::magic);
       const std::size_t hit = find_magic(searched);
       if (hit == searched.size()) {
         at += bytes.size() - format::header_bytes + 1;
+        const std::uint64_t data = stream_.next_data(at);  // a hole holds no magic
+        at = (std::max)(at, data - (std::min)(data, std::uint64_t{sizeof format::magic}));
         continue;
       }
       Candidate candidate{at + hit, format::load_header(bytes.data() + hit), false};
@@ -77,6 +81,7 @@ class CandidateSearch {
 
  private:
   static constexpr std::size_t probe_chunk_bytes = 4 * 1024;
+  static constexpr std::size_t window_bytes = 1024 * 1024;  // as often it is asked where a hole ends
 
   std::nullopt_t fail() noexcept {
     failed_ = true;

@@ -92,9 +92,10 @@ class Examiner {
 
   /// Whether all bytes from `at` on are zero; none after a failure.
   [[nodiscard]] static std::optional<bool> zeros_from(Source<S>& source, std::uint64_t at) noexcept {
-    while (at < source.end()) {
-      const Bytes bytes = source.at(at, 1);
-      if (bytes.empty()) return std::nullopt;
+    while ((at = source.next_data(at)) < source.end()) {
+      const Bytes at_hand = source.at(at, 1);
+      if (at_hand.empty()) return std::nullopt;
+      const Bytes bytes = at_hand.first((std::min)(at_hand.size(), hole_step_bytes));
       if (!all_zero(bytes)) return false;
       at += bytes.size();
     }
@@ -120,6 +121,8 @@ class Examiner {
     evidence_.proof = beyond->proof_at.has_value();
     return {};
   }
+
+  static constexpr std::size_t hole_step_bytes = 1024 * 1024;  // as often it is asked where a hole ends
 
   S& storage_;
   const void* log_;

@@ -52,8 +52,24 @@ struct FileState {
     if (!closed.load(std::memory_order_relaxed) && files.holds_lock(file)) static_cast<void>(files.unlock(file));
   }
 
-  [[nodiscard]] Result<void> open() {
-    auto opened = files.open_or_create(path);
+  [[nodiscard]] bool copies_on_write() const noexcept {
+    if constexpr (requires { files.copies_on_write(file); }) return files.copies_on_write(file);
+    return false;
+  }
+
+  [[nodiscard]] std::uint64_t next_data(std::uint64_t offset) const noexcept {
+    if constexpr (requires { files.next_data(file, offset); }) return files.next_data(file, offset);
+    return offset;
+  }
+
+  [[nodiscard]] Result<void> open([[maybe_unused]] unsigned mode) {
+    auto opened = [&] {
+      if constexpr (requires { files.open_or_create(path, mode); }) {
+        return files.open_or_create(path, mode);
+      } else {
+        return files.open_or_create(path);
+      }
+    }();
     if (!opened) return opened.error();
     file = std::move(*opened);
     if (auto locked = files.lock(file); !locked) return locked;
@@ -141,8 +157,11 @@ struct FileState {
     if (allocated) {
       reserved = length = size;
     } else {
-      const auto found = files.size(file);  // it may have got half of the way
-      reserved = (std::max)(reserved, found ? *found : size);
+      // It may have got half of the way, and other programs want that space.
+      if (const auto cut = files.truncate(file, length); !cut) {
+        const auto found = files.size(file);
+        reserved = (std::max)(reserved, found ? *found : size);
+      }
     }
     return allocated;
   }

@@ -38,11 +38,12 @@ class BasicFileStorage {
   /// Opens the file or creates it, and locks it. A new name is durable when this returns.
   /// Errors: file_locked while any log in any process has it open; io with what the system said, or with
   /// std::errc::invalid_argument for a path that cannot be a file's.
-  [[nodiscard]] static Result<BasicFileStorage> open(const PathArg& path, FileSystem files = {}) {
+  /// A file that it creates has the permissions `mode` under the umask, where the system has them.
+  [[nodiscard]] static Result<BasicFileStorage> open(const PathArg& path, FileSystem files = {}, unsigned mode = 0644) {
     if (auto checked = path.usable(); !checked) return checked.error();
     return or_not_enough_memory([&]() -> Result<BasicFileStorage> {
       auto state = std::make_unique<State>(std::move(files), path.native());
-      if (auto opened = state->open(); !opened) return opened.error();
+      if (auto opened = state->open(mode); !opened) return opened.error();
       return BasicFileStorage(std::move(state));
     });
   }
@@ -91,6 +92,14 @@ class BasicFileStorage {
   /// Makes the file at least `size` bytes long, with room on the device. The logical end stays.
   [[nodiscard]] Result<void> preallocate(std::uint64_t size) {
     return is_open() ? state_->preallocate(size) : Errc::closed;
+  }
+
+  /// Whether space reserved ahead is of no use here, since the file system copies what is overwritten.
+  [[nodiscard]] bool copies_on_write() const noexcept { return is_open() && state_->copies_on_write(); }
+
+  /// Where bytes that were written begin, at `offset` or behind it; before that is a hole.
+  [[nodiscard]] std::uint64_t next_data(std::uint64_t offset) const noexcept {
+    return is_open() ? state_->next_data(offset) : offset;
   }
 
   /// Saves bytes about to be cut at `offset` as `<file>.cut-<offset>`; returns that path when it is durable. The same

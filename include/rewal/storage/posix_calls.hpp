@@ -35,6 +35,7 @@ using Offset = ::off64_t;
 inline int open(const char* path, int flags, unsigned mode) noexcept { return ::open64(path, flags, mode); }
 inline int fstat(int fd, FileStatus* status) noexcept { return ::fstat64(fd, status); }
 inline int ftruncate(int fd, Offset size) noexcept { return ::ftruncate64(fd, size); }
+inline Offset seek(int fd, Offset offset, int whence) noexcept { return ::lseek64(fd, offset, whence); }
 inline ::ssize_t pread(int fd, void* into, std::size_t size, Offset offset) {
   return ::pread64(fd, into, size, offset);
 }
@@ -60,6 +61,7 @@ using Offset = ::off_t;
 inline int open(const char* path, int flags, unsigned mode) noexcept { return ::open(path, flags, mode); }
 inline int fstat(int fd, FileStatus* status) noexcept { return ::fstat(fd, status); }
 inline int ftruncate(int fd, Offset size) noexcept { return ::ftruncate(fd, size); }
+inline Offset seek(int fd, Offset offset, int whence) noexcept { return ::lseek(fd, offset, whence); }
 inline ::ssize_t pread(int fd, void* into, std::size_t size, Offset offset) { return ::pread(fd, into, size, offset); }
 inline ::ssize_t pwrite(int fd, const void* from, std::size_t size, Offset offset) {
   return ::pwrite(fd, from, size, offset);
@@ -111,6 +113,19 @@ template <class Call>
   ::close(first);
   errno = code;
   return moved;
+}
+
+/// How many of the bytes [offset, offset + size) may be written: all but those over the process's limit on file sizes, whose
+/// writing would not only fail but raise SIGXFSZ.
+[[nodiscard]] inline std::size_t allowed_bytes(std::uint64_t offset, std::size_t size) noexcept {
+  const std::uint64_t limit = file_size_limit();
+  if (offset >= limit) return 0;
+  return limit - offset < size ? static_cast<std::size_t>(limit - offset) : size;
+}
+
+/// Whether a file system says that it does not know a call, and has done nothing: FUSE and network ones in their own ways.
+[[nodiscard]] inline bool means_not_supported(int code) noexcept {
+  return code == EINVAL || code == ENOSYS || code == EOPNOTSUPP || code == ENOTSUP || code == EPERM;
 }
 
 /// As far as the drive's platters. Never repeated.

@@ -32,6 +32,9 @@
 #include <rewal/storage/posix_calls.hpp>
 #include <rewal/storage/posix_handles.hpp>
 #include <rewal/storage/posix_names.hpp>
+#if REWAL_LINUX
+#include <sys/vfs.h>
+#endif
 
 namespace rewal::detail {
 
@@ -46,9 +49,11 @@ struct PosixFileSystem : PosixNames {
   // Opening. Only regular files are opened; descriptors are not inherited through exec.
 
   /// Opens for reading and writing, creating an empty file (0644) where there is none.
-  [[nodiscard]] static Result<File> open_or_create(const NativePath& path) noexcept {
-    return open_regular(path, O_RDWR | O_CREAT | O_NOCTTY, 0644,
-                        "opening the log file failed: check its path and permissions");
+  [[nodiscard]] static Result<File> open_or_create(const NativePath& path, unsigned mode = 0644) noexcept {
+    constexpr const char* what = "opening the log file failed: check its path and permissions";
+    auto existing = open_regular(path, O_RDWR | O_NOCTTY, 0, what);  // some systems refuse O_CREAT for what is there
+    if (existing || existing.error().system().value() != ENOENT) return existing;
+    return open_regular(path, O_RDWR | O_CREAT | O_NOCTTY, mode, what);
   }
 
   /// Creates a file that must not exist yet, with no more permissions than `like` has.
@@ -70,6 +75,34 @@ struct PosixFileSystem : PosixNames {
   [[nodiscard]] static Result<File> open_existing(const NativePath& path) noexcept {
     return open_regular(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0,
                         "opening a file beside the log failed: check its permissions");
+  }
+
+  /// Whether overwriting copies, so that space reserved ahead is of no use.
+  [[nodiscard]] static bool copies_on_write([[maybe_unused]] const File& file) noexcept {
+#if REWAL_LINUX
+    constexpr std::uint32_t kinds[] = {0x9123683E, 0x2FC12FC1, 0xCA451A4E};  // btrfs, ZFS, bcachefs
+    struct ::statfs status {};
+    if (::fstatfs(file.descriptor(), &status) != 0) return false;
+    for (const std::uint32_t kind : kinds) {
+      if (static_cast<std::uint32_t>(status.f_type) == kind) return true;
+    }
+#endif
+    return false;
+  }
+
+  /// Where bytes that were written begin, at `offset` or behind it: before that is a hole. `offset` where the system does
+  /// not tell; the end of the file where there are none.
+  [[nodiscard]] static std::uint64_t next_data([[maybe_unused]] const File& file, std::uint64_t offset) noexcept {
+#if REWAL_LINUX && defined(SEEK_DATA)
+    if (offset > posix::max_offset) return offset;
+    const auto found = posix::seek(file.descriptor(), static_cast<posix::Offset>(offset), SEEK_DATA);
+    if (found >= 0) return static_cast<std::uint64_t>(found);
+    if (errno == ENXIO) {
+      const auto end = size(file);
+      if (end && *end > offset) return *end;
+    }
+#endif
+    return offset;
   }
 
   // Bytes.
@@ -107,7 +140,9 @@ struct PosixFileSystem : PosixNames {
   [[nodiscard]] static Result<std::size_t> write_at(const File& file, Bytes bytes, std::uint64_t offset) noexcept {
     constexpr const char* what = "writing the log file failed: make room or check the device, then open the log again";
     if (offset > posix::max_offset) return posix::failure(EFBIG, what);
-    const auto size = bytes.size() < posix::max_transfer_bytes ? bytes.size() : posix::max_transfer_bytes;
+    const auto size = posix::allowed_bytes(
+        offset, bytes.size() < posix::max_transfer_bytes ? bytes.size() : posix::max_transfer_bytes);
+    if (size == 0 && !bytes.empty()) return posix::failure(EFBIG, what);
     const auto count = posix::pwrite(file.descriptor(), bytes.data(), size, static_cast<posix::Offset>(offset));
     if (count < 0) return posix::failure(what);
     return static_cast<std::size_t>(count);
@@ -115,7 +150,7 @@ struct PosixFileSystem : PosixNames {
 
   [[nodiscard]] static Result<void> truncate(const File& file, std::uint64_t size) noexcept {
     constexpr const char* what = "truncating the log file failed: check its permissions and the device";
-    if (size > posix::max_offset) return posix::failure(EFBIG, what);
+    if (size > posix::max_offset || size > posix::file_size_limit()) return posix::failure(EFBIG, what);
     const int result =
         posix::uninterrupted([&] { return posix::ftruncate(file.descriptor(), static_cast<posix::Offset>(size)); });
     if (result != 0) return posix::failure(what);

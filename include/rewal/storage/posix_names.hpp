@@ -42,8 +42,8 @@ struct PosixNames {
     if (file.descriptor() < 0) {
       return posix::failure("opening the log's directory to fsync it failed: check its permissions");
     }
-    // EINVAL: this file system has no fsync of directories, so there is nothing that could be waited for.
-    if (posix::flush(file.descriptor()) != 0 && errno != EINVAL) {
+    // A file system that has no fsync of directories has nothing that could be waited for.
+    if (posix::flush(file.descriptor()) != 0 && !posix::means_not_supported(errno)) {
       return posix::failure("fsync of the log's directory failed: check the device");
     }
     return {};
@@ -54,18 +54,32 @@ struct PosixNames {
 #if REWAL_LINUX && defined(SYS_renameat2)
     constexpr unsigned no_replace = 1;
     if (::syscall(SYS_renameat2, AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), no_replace) == 0) return {};
-    if (errno != EINVAL && errno != ENOSYS) return posix::failure(rename_failed);
+    if (!posix::means_not_supported(errno)) return posix::failure(rename_failed);
 #elif REWAL_APPLE
     if (::renamex_np(from.c_str(), to.c_str(), RENAME_EXCL) == 0) return {};
-    if (errno != EINVAL && errno != ENOTSUP) return posix::failure(rename_failed);
+    if (!posix::means_not_supported(errno)) return posix::failure(rename_failed);
 #endif
     return link_new(from, to);
   }
 
   /// The same by a second name: for file systems whose rename knows only how to replace.
   [[nodiscard]] static Result<void> link_new(const NativePath& from, const NativePath& to) noexcept {
-    if (::link(from.c_str(), to.c_str()) != 0) return posix::failure(rename_failed);
-    return remove(from);
+    if (::link(from.c_str(), to.c_str()) == 0) return remove(from);
+    return posix::means_not_supported(errno) || errno == EMLINK ? rename_over_own(from, to)
+                                                                : posix::failure(rename_failed);
+  }
+
+  /// The same where there are no second names either: the name is taken by an empty file of our own, which is replaced. A
+  /// crash between leaves that.
+  [[nodiscard]] static Result<void> rename_over_own(const NativePath& from, const NativePath& to) noexcept {
+    {
+      const PosixFile own(posix::open_beyond_standard(to.c_str(), O_RDWR | O_CREAT | O_EXCL, 0600));
+      if (own.descriptor() < 0) return posix::failure(rename_failed);
+    }
+    if (::rename(from.c_str(), to.c_str()) == 0) return {};
+    const Error error = posix::failure(rename_failed);
+    static_cast<void>(::unlink(to.c_str()));
+    return error;
   }
 
   [[nodiscard]] static Result<void> remove(const NativePath& path) noexcept {

@@ -39,6 +39,10 @@ class BasicReadOnlyFile {
   [[nodiscard]] Result<std::size_t> read_at(std::span<std::byte> into, std::uint64_t offset) const {
     return files_.read_at(file_, into, offset);
   }
+  [[nodiscard]] std::uint64_t next_data(std::uint64_t offset) const noexcept {
+    if constexpr (requires { files_.next_data(file_, offset); }) return files_.next_data(file_, offset);
+    return offset;
+  }
 
  private:
   BasicReadOnlyFile(FileSystem files, typename FileSystem::File file) noexcept
@@ -55,6 +59,10 @@ class ReadOnly {
   explicit ReadOnly(S storage) : storage_(std::move(storage)) {}
 
   [[nodiscard]] Result<std::uint64_t> size() { return storage_.size(); }
+  [[nodiscard]] std::uint64_t next_data(std::uint64_t offset) {
+    if constexpr (requires { storage_.next_data(offset); }) return storage_.next_data(offset);
+    return offset;
+  }
 
   /// Of bytes that were there once: those that are there no more are zeros.
   [[nodiscard]] Result<std::size_t> read_at(std::span<std::byte> into, std::uint64_t offset) {

@@ -115,6 +115,13 @@ concept PreallocatingStorage = requires(S& storage, std::uint64_t size) {
   { storage.preallocate(size) } -> std::same_as<Result<void>>;
 };
 
+/// Optional: `std::uint64_t next_data(std::uint64_t offset)`, where bytes that were written begin, at `offset` or behind it.
+/// Before that is a hole, which reads as zeros; the end of the storage where nothing more was written. A hint.
+template <class S>
+concept HoleTellingStorage = requires(S& storage, std::uint64_t offset) {
+  { storage.next_data(offset) } -> std::same_as<std::uint64_t>;
+};
+
 // A member that looks like an extra: a public member function of that name, or one that takes the extra's arguments.
 
 template <class S>
