@@ -41,6 +41,7 @@ struct Watch {
   int error = 5;                   // EIO
   std::size_t most_written = SIZE_MAX;
   bool writes_before_failing = false;
+  bool allocates_before_failing = false;
   bool claims_more = false;          // than was written
   bool reads_nothing = false;        // as from a file that became shorter
   bool is_a_fork = false;            // the lock is its parent's
@@ -99,6 +100,7 @@ struct WatchedFileSystem : detail::NativeFileSystem {
     return noted("truncate", [&] { return Base::truncate(file, size); });
   }
   Result<void> allocate(const File& file, std::uint64_t from, std::uint64_t to) {
+    if (watch->allocates_before_failing) static_cast<void>(Base::truncate(file, to));
     return noted("allocate", [&] { return Base::allocate(file, from, to); });
   }
   Result<void> sync_data(const File& file) {
@@ -365,6 +367,32 @@ TEST_CASE("what a preallocation that failed got is given back at once") {
   home.calls();
   CHECK_FALSE(storage.preallocate(4096));
   CHECK(home.calls() == Calls{"status", "allocate", "truncate"});
+}
+
+TEST_CASE("what a failed preallocation got and could not give back at once is cut at close") {
+  Home home;
+  auto storage = home.open().value();
+  CHECK(storage.write(abc));
+  home.files.watch->allocates_before_failing = true;
+  home.files.watch->failing_too = "truncate";
+  home.refuse("allocate");
+  CHECK_FALSE(storage.preallocate(4096));
+  CHECK(home.dir.read("log.wal").size() == 4096);
+  home.files.watch->failing_too = "";
+  CHECK(storage.close());
+  CHECK(home.dir.read("log.wal") == "abc");
+}
+
+TEST_CASE("a preallocation that fails keeps the room of an earlier one") {
+  Home home;
+  auto storage = home.open().value();
+  CHECK(storage.write(abc));
+  CHECK(storage.preallocate(4096));
+  home.files.watch->allocates_before_failing = true;
+  home.refuse("allocate");
+  CHECK_FALSE(storage.preallocate(8192));
+  CHECK(home.dir.read("log.wal").size() == 4096);
+  CHECK(storage.sync());
 }
 
 TEST_CASE("a file does not grow over the rest of a failed write that cannot be cut") {

@@ -168,6 +168,22 @@ TEST_CASE("room beyond the limit on file size is refused before the system raise
   CHECK((within == 0 || within == EOPNOTSUPP));
 }
 
+TEST_CASE("a file beyond the limit on file size can be cut to a length that is still beyond it, and does not grow") {
+  const TempDir dir;
+  const auto file = PosixFileSystem::open_or_create(dir.file("file")).value();
+  REQUIRE(PosixFileSystem::truncate(file, 16'384));
+  int cut = 0;
+  int grown = 0;
+  {
+    const SizeLimit limit(4096);
+    cut = code_of(PosixFileSystem::truncate(file, 8192));
+    grown = code_of(PosixFileSystem::truncate(file, 8193));
+  }
+  CHECK(cut == 0);
+  CHECK(grown == EFBIG);
+  CHECK(PosixFileSystem::size(file) == std::uint64_t{8192});
+}
+
 TEST_CASE("a write of more than the system takes at once is short") {
   const TempDir dir;
   const auto file = PosixFileSystem::open_or_create(dir.file("file")).value();

@@ -150,7 +150,12 @@ struct PosixFileSystem : PosixNames {
 
   [[nodiscard]] static Result<void> truncate(const File& file, std::uint64_t size) noexcept {
     constexpr const char* what = "truncating the log file failed: check its permissions and the device";
-    if (size > posix::max_offset || size > posix::file_size_limit()) return posix::failure(EFBIG, what);
+    if (size > posix::max_offset) return posix::failure(EFBIG, what);
+    if (size > posix::file_size_limit()) {  // which raises SIGXFSZ for what grows, and forbids no cut
+      posix::FileStatus status{};
+      const bool known = posix::fstat(file.descriptor(), &status) == 0;
+      if (!known || size > static_cast<std::uint64_t>(status.st_size)) return posix::failure(EFBIG, what);
+    }
     const int result =
         posix::uninterrupted([&] { return posix::ftruncate(file.descriptor(), static_cast<posix::Offset>(size)); });
     if (result != 0) return posix::failure(what);

@@ -42,8 +42,9 @@ struct PosixNames {
     if (file.descriptor() < 0) {
       return posix::failure("opening the log's directory to fsync it failed: check its permissions");
     }
-    // A file system that has no fsync of directories has nothing that could be waited for.
-    if (posix::flush(file.descriptor()) != 0 && !posix::means_not_supported(errno)) {
+    // A file system that has no fsync of directories, or none of what is open for reading (EBADF), has nothing that could
+    // be waited for.
+    if (posix::flush(file.descriptor()) != 0 && !posix::means_not_supported(errno) && errno != EBADF) {
       return posix::failure("fsync of the log's directory failed: check the device");
     }
     return {};
