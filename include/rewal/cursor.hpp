@@ -27,6 +27,7 @@
 //   6. A file that is damaged or is none of a cursor's is not written to.
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -43,7 +44,9 @@
 #include <rewal/out_of_memory.hpp>
 #include <rewal/result.hpp>
 #include <rewal/storage/native_file.hpp>
+#include <rewal/storage/own_file.hpp>
 #include <rewal/storage/path.hpp>
+#include <rewal/sync/fork_list.hpp>
 
 namespace rewal {
 namespace detail {
@@ -69,6 +72,7 @@ class BasicCursor {
   /// succeeded. Waits for a commit in progress.
   [[nodiscard]] Lsn lsn() const {
     if (state_ == nullptr) return 0;
+    if (state_->is_inherited()) return state_->newest.lsn;
     const std::lock_guard own(state_->mutex);
     return state_->newest.lsn;
   }
@@ -77,19 +81,24 @@ class BasicCursor {
   /// the file holds the old LSN or this one, and every later commit returns that error: open the cursor again.
   [[nodiscard]] Result<void> commit(Lsn lsn) {
     if (state_ == nullptr) return not_open();
+    if (state_->is_inherited()) return not_this_process();
     const std::lock_guard own(state_->mutex);
     return state_->commit(lsn);
   }
 
   /// Closes the file and releases its lock. Again: success. The destructor does the same and tells nobody.
   [[nodiscard]] Result<void> close() {
-    if (state_ == nullptr) return {};
+    if (state_ == nullptr || state_->is_inherited()) return {};
     const std::lock_guard own(state_->mutex);
     return state_->close();
   }
 
  private:
   struct State;
+
+  [[nodiscard]] static Error not_this_process() noexcept {
+    return {Errc::not_running, "this cursor belongs to the process that opened it: open one of your own"};
+  }
 
   explicit BasicCursor(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
 
@@ -108,11 +117,10 @@ struct BasicCursor<FileSystem>::State {
   ~State() { static_cast<void>(close()); }
 
   [[nodiscard]] Result<void> open(const NativePath& path) {
-    auto opened = files.open_or_create(path);
+    const auto opened = open_own(file, in_forks, this, &leave_to_parent, [&] { return files.open_or_create(path); });
     if (!opened) {
       return told(opened.error(), "opening the cursor's file failed: check its path and permissions");
     }
-    file = std::move(*opened);
     is_open = true;
     if (auto locked = files.lock(file); !locked) {
       return told(locked.error(), locked.error() == Errc::file_locked
@@ -163,9 +171,7 @@ struct BasicCursor<FileSystem>::State {
     if (first_error) return *first_error;
     if (!is_open) return Error(Errc::closed, "the cursor is closed: open it again to go on");
     // A forked child has the descriptor, but the file is its parent's to change.
-    if (!files.holds_lock(file)) {
-      return Error(Errc::not_running, "this cursor belongs to the process that opened it: open one of your own");
-    }
+    if (!files.holds_lock(file)) return not_this_process();
     const CursorSlot next{newest.sequence + 1, lsn};
     if (auto done = put(next); !done) {
       first_error = done.error();
@@ -212,6 +218,16 @@ struct BasicCursor<FileSystem>::State {
     return {};
   }
 
+  [[nodiscard]] bool is_inherited() const noexcept { return inherited.load(std::memory_order_relaxed); }
+
+  /// In a forked child: its descriptor would keep the lock, and the mutex may be held by a thread that it has not.
+  static void leave_to_parent(void* state) noexcept {
+    auto& self = *static_cast<State*>(state);
+    self.inherited.store(true, std::memory_order_relaxed);
+    self.is_open = false;
+    [[maybe_unused]] const auto closes_it = std::move(self.file);
+  }
+
   /// The file system speaks of a log.
   [[nodiscard]] static Error told(const Error& error, const char* what) noexcept {
     return {error.code(), error.system(), what};
@@ -227,6 +243,9 @@ struct BasicCursor<FileSystem>::State {
   bool is_open = false;
   CursorSlot newest;
   std::optional<Error> first_error;
+  std::atomic<bool> inherited{false};  // by the fork, in the child
+
+  ForkEntry in_forks;  // last, so that it goes first
 };
 
 }  // namespace detail

@@ -34,7 +34,7 @@ using Found = std::tuple<detail::Walk, std::uint64_t, detail::format::Validity, 
 template <class Disk = MappedDisk>
 Found scanned(const std::vector<std::byte>& image, ScanSettings settings, std::vector<std::uint64_t>* seeks = nullptr) {
   Disk disk(image);
-  int log = 0;
+  const detail::PolicyMarks log;
   detail::FrameCursor<Disk> cursor(detail::Source<Disk>(disk, &log, image.size()), 0);
   detail::SparseIndex index;
   FrameScan<Disk> scan(cursor, index, settings);

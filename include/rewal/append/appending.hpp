@@ -33,7 +33,7 @@ class Appending {
 
   /// The short way first: whatever it does not take comes to the checks.
   [[nodiscard]] REWAL_INLINE Result<Lsn> one(Bytes payload, Bytes meta, Append how) {
-    if (REWAL_UNLIKELY(core_.inside_policy())) return Errc::invalid_state;
+    if (REWAL_UNLIKELY(core_.out_of_place())) return core_.why_out_of_place();
     core_.hooks.before_append(Events(payload, meta));
     const std::uint64_t size = record_frame_bytes(payload, meta);
     if (REWAL_LIKELY(size <= core_.most_direct_bytes && meta.size() <= format::max_meta_bytes)) {
@@ -45,7 +45,7 @@ class Appending {
 
   [[nodiscard]] Result<Lsn> batch(const Batch& batch, Append how) {
     const Bytes region = BatchAccess::region(batch);
-    if (REWAL_UNLIKELY(core_.inside_policy())) return Errc::invalid_state;
+    if (REWAL_UNLIKELY(core_.out_of_place())) return core_.why_out_of_place();
     core_.hooks.before_append(Events(region, batch.size()));
     if (REWAL_UNLIKELY(core_.ring.is_sealed())) return Enqueueing<Core>(core_).why_sealed();
     if (BatchAccess::spoiled(batch)) {

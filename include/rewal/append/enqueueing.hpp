@@ -26,6 +26,7 @@
 #include <rewal/queue/claim_word.hpp>
 #include <rewal/queue/ring.hpp>
 #include <rewal/result.hpp>
+#include <rewal/sync/back_off.hpp>
 
 namespace rewal::detail {
 
@@ -59,8 +60,9 @@ class Enqueueing {
     if (is_large(size, frame.count)) return put_large(frame, size, how);
     const Time before = time_for_interval();
     Claim claim = core_.ring.try_claim(size, frame.count, wake(how));
+    BackOff<Threads> for_the_holder;
     while (claim.refusal == Refusal::held && !blocks() && hold_is_passing()) {
-      Threads::yield();
+      for_the_holder.wait();
       claim = core_.ring.try_claim(size, frame.count, wake(how));
     }
     if (must_wait(claim)) {
@@ -77,9 +79,9 @@ class Enqueueing {
 
   /// Whoever seals says why right after it.
   [[nodiscard]] REWAL_NOINLINE Error why_sealed() const noexcept {
-    for (;;) {
+    for (BackOff<Threads> for_the_sealer;;) {
       if (const auto error = core_.out_of_service(State::draining)) return *error;
-      Threads::yield();
+      for_the_sealer.wait();
     }
   }
 
@@ -89,6 +91,7 @@ class Enqueueing {
 
   static constexpr unsigned spins_before_yielding = 200;
   static constexpr unsigned yields_before_sleeping = 50;
+  static constexpr unsigned sleeps_before_holding = 8;  // each ends when half of the queue is free
 
   [[nodiscard]] static Wake wake(Append how) noexcept { return how == Append::awaited ? Wake::nobody : Wake::writer; }
 
@@ -106,9 +109,10 @@ class Enqueueing {
 
   /// Until the place of an overdrawn claim has been consumed. False after an error or a close: it never will be.
   [[nodiscard]] REWAL_NOINLINE bool await_place(Word claim_end) const {
+    BackOff<Threads> for_the_writer;
     while (core_.ring.still_overdrawn(claim_end)) {
       if (core_.writer.failed() || core_.writer.abandoned()) return false;
-      Threads::yield();
+      for_the_writer.wait();
     }
     return true;
   }
@@ -144,8 +148,9 @@ class Enqueueing {
       });
     } else {
       claim.refusal = core_.ring.try_hold();
+      BackOff<Threads> for_the_holder;
       while (claim.refusal == Refusal::held && hold_is_passing()) {
-        Threads::yield();
+        for_the_holder.wait();
         claim.refusal = core_.ring.try_hold();
       }
       if (claim) {
@@ -190,11 +195,12 @@ class Enqueueing {
     return blocks() && (claim.refusal == Refusal::full || claim.refusal == Refusal::held);
   }
 
-  /// Tries again until there is room or there never will be. A frame that needs much of the queue takes the queue for
-  /// itself while it waits, so that small ones cannot starve it; they wait behind it.
+  /// Tries again until there is room or there never will be. A frame that needs much of the queue, or that has waited
+  /// while others took what became free several times, takes the queue for itself while it waits, so that others cannot
+  /// starve it; they wait behind it.
   template <class Attempt>
   [[nodiscard]] Claim wait_for_room(std::uint32_t size, bool is_large, Attempt attempt) {
-    const bool needs_hold = is_large || size > core_.ring.capacity_bytes() / 4;
+    bool needs_hold = is_large || size > core_.ring.capacity_bytes() / 4;
     bool holding = false;
     const auto again = [&]() -> Claim {
       if (needs_hold && !holding) {
@@ -217,7 +223,7 @@ class Enqueueing {
       }
       claim = again();
     }
-    while (waits_on(claim)) {
+    for (unsigned sleeps = 0; waits_on(claim);) {
       const auto key = core_.room.prepare();
       claim = again();
       if (!waits_on(claim)) {
@@ -226,6 +232,7 @@ class Enqueueing {
       }
       core_.wake_writer();
       core_.room.sleep(key);
+      if (++sleeps == sleeps_before_holding) needs_hold = true;
       claim = again();
     }
     if (holding && !(claim && is_large)) {  // a large frame's hold ends with its consumption

@@ -50,6 +50,7 @@
 #include <rewal/storage/memory_storage.hpp>
 #include <rewal/storage/storage.hpp>
 #include <rewal/sync/event_count.hpp>
+#include <rewal/sync/fork_list.hpp>
 #include <rewal/sync/threads.hpp>
 
 namespace rewal::detail {
@@ -127,19 +128,46 @@ struct Core {
   std::mutex scratch_mutex;                     // guards scratch
   std::vector<std::vector<std::byte>> scratch;  // buffers of the compressing producers
 
+  ForkEntry in_forks;  // last, so that it goes first
+
   /// 0 instead of an LSN that no event has.
   [[nodiscard]] Lsn existing(Lsn lsn) const noexcept { return lsn <= before_first ? 0 : lsn; }
 
-  [[nodiscard]] bool inside_policy() const noexcept {
+  /// Whether this process was forked from the one that opened the log, to which it belongs.
+  [[nodiscard]] bool inherited() const noexcept {
+    return REWAL_UNLIKELY(shared->inherited.load(std::memory_order_relaxed));
+  }
+
+  /// Whether an append must not even begin: inside a policy of the log, or in a forked child whose hooks would run.
+  /// Without policies a child finds the queue sealed.
+  [[nodiscard]] bool out_of_place() const noexcept {
     if constexpr (may_call_back<S, C, I, H>) {
-      return PolicyScope::inside(shared.get());
+      return inherited() || PolicyScope::inside(shared.get());
     } else {
       return false;
     }
   }
+  /// Requires out_of_place().
+  [[nodiscard]] Error why_out_of_place() const noexcept {
+    return inherited() ? not_this_process() : Error(Errc::invalid_state);
+  }
+  /// The same of any other call.
+  [[nodiscard]] std::optional<Error> misplaced() const noexcept {
+    if (inherited() || out_of_place()) return why_out_of_place();
+    return std::nullopt;
+  }
+
+  /// In a forked child: nothing that was begun goes on, and all that is left of the log is what its memory held.
+  void leave_to_parent() noexcept {
+    shared->inherited.store(true, std::memory_order_relaxed);
+    shared->closed.store(true, std::memory_order_relaxed);
+    ring.seal();
+    writer.abandon();
+  }
 
   /// Why the log takes no events and no requests, if it does not: its first error, or its state.
   [[nodiscard]] std::optional<Error> out_of_service(State least) const noexcept {
+    if (inherited()) return not_this_process();
     const State now = state.load(std::memory_order_acquire);
     if (REWAL_UNLIKELY(writer.failed())) return writer.error();
     if (REWAL_UNLIKELY(now == State::closed || writer.abandoned())) return Error(Errc::closed);

@@ -31,7 +31,7 @@ template <class I, class H>
 class FrameNotifier {
  public:
   /// `log` is the token of the log's PolicyScope.
-  FrameNotifier(I indexer, const void* log) : indexer_(std::move(indexer)), log_(log) {}
+  FrameNotifier(I indexer, const PolicyMarks* log) : indexer_(std::move(indexer)), log_(log) {}
 
   /// `bytes` are whole frames, written at `offset`.
   template <class S, class C>
@@ -119,7 +119,7 @@ class FrameNotifier {
   }
 
   [[no_unique_address]] I indexer_;
-  const void* log_;
+  const PolicyMarks* log_;
   std::vector<std::byte> joined_;        // a meta, or a compressed region, that went over the end of the ring
   std::vector<std::byte> decompressed_;  // a region that was stored compressed
 };

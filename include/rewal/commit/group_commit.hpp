@@ -13,7 +13,8 @@
 //
 // LIVENESS. A waiter sleeps only after it has announced itself and then seen the write lock held; the write lock's
 // holder announces after putting it down. A published frame before the target that is still missing belongs to a
-// producer between claim and publish: the holder yields to it.
+// producer between claim and publish: the holder backs off for it. A holder that the system puts aside, of a lower
+// priority perhaps, holds up all who wait: that is not bounded here, and the documentation of Wal says so.
 
 #ifndef REWAL_COMMIT_GROUP_COMMIT_HPP
 #define REWAL_COMMIT_GROUP_COMMIT_HPP
@@ -29,6 +30,7 @@
 #include <rewal/lsn.hpp>
 #include <rewal/options.hpp>
 #include <rewal/result.hpp>
+#include <rewal/sync/back_off.hpp>
 
 namespace rewal::detail {
 
@@ -39,7 +41,7 @@ class GroupCommit {
 
   /// Everything appended before the call is written; in SyncMode::batch, fsynced.
   [[nodiscard]] Result<void> flush() {
-    if (core_.inside_policy()) return Errc::invalid_state;
+    if (const auto misplaced = core_.misplaced()) return *misplaced;
     if (const auto error = core_.out_of_service(State::closed)) return *error;
     const Lsn target = core_.ring.last_assigned_lsn();
     return core_.options.sync_mode.kind() == SyncMode::Kind::batch ? until_durable(target) : until_written(target);
@@ -47,14 +49,15 @@ class GroupCommit {
 
   /// Everything written before the call is fsynced.
   [[nodiscard]] Result<void> sync() {
-    if (core_.inside_policy()) return Errc::invalid_state;
+    if (const auto misplaced = core_.misplaced()) return *misplaced;
     if (const auto error = core_.out_of_service(State::closed)) return *error;
     return until_durable(core_.writer.last_lsn());
   }
 
   /// Every event up to `lsn` is written and fsynced.
   [[nodiscard]] Result<void> wait_durable(Lsn lsn) {
-    if (core_.inside_policy()) return Errc::invalid_state;
+    if (lsn == 0 && core_.inherited()) return {};
+    if (const auto misplaced = core_.misplaced()) return *misplaced;
     const auto error = core_.out_of_service(State::closed);  // before durable_lsn(): what was durable by then still is
     if (lsn == 0 || lsn <= core_.existing(core_.writer.durable_lsn())) return {};
     if (error) return *error;
@@ -67,7 +70,6 @@ class GroupCommit {
   using Step = typename Core::LogWriter::Step;
 
   static constexpr unsigned spins_before_sleeping = 100;
-  static constexpr unsigned yields_before_pausing = 64;
   static constexpr std::chrono::microseconds gathering_time{50};
 
   [[nodiscard]] Result<void> until_written(Lsn target) {
@@ -94,6 +96,7 @@ class GroupCommit {
     for (;;) {
       const bool failed = core_.writer.failed();  // before reached(): what was durable by then still is
       const bool closed = core_.writer.abandoned() || core_.state.load(std::memory_order_acquire) == State::closed;
+      if (core_.inherited()) return not_this_process();  // a hook has forked
       if (reached()) return {};
       if (failed) return core_.writer.error();
       if (closed) return Errc::closed;
@@ -124,11 +127,12 @@ class GroupCommit {
 
   /// False after an error or a close.
   bool write_up_to(Lsn target) {
-    for (unsigned fruitless = 0; core_.writer.last_lsn() < target;) {
+    BackOff<Threads> for_the_producer;
+    while (core_.writer.last_lsn() < target) {
       switch (core_.write_some()) {
-        case Step::wrote: fruitless = 0; break;
+        case Step::wrote: for_the_producer.reset(); break;
         case Step::stopped: return false;
-        case Step::nothing: back_off(fruitless++); break;
+        case Step::nothing: for_the_producer.wait(); break;
       }
     }
     return true;
@@ -146,13 +150,6 @@ class GroupCommit {
       const std::uint32_t before = std::exchange(arrived, core_.sync_arrivals.load(std::memory_order_relaxed));
       if (arrived != before) until = (std::min)(latest, Threads::after(now, gathering_time));
     }
-  }
-
-  /// A claimed frame is not published yet: its producer needs the processor more than we do.
-  void back_off(unsigned tries) {
-    if (tries < yields_before_pausing) return Threads::yield();
-    const auto key = core_.rest.prepare();
-    core_.rest.sleep(key, Threads::after(Threads::now(), std::chrono::microseconds(50)));
   }
 
   Core& core_;

@@ -26,6 +26,7 @@
 #include <rewal/read/kept_end.hpp>
 #include <rewal/read/progress.hpp>
 #include <rewal/result.hpp>
+#include <rewal/sync/back_off.hpp>
 
 namespace rewal::detail {
 
@@ -36,14 +37,14 @@ class Lifecycle {
 
   /// Waits until `timeout` has passed; none: as long as it takes.
   [[nodiscard]] Result<void> shutdown(std::optional<std::chrono::nanoseconds> timeout) {
-    if (core_.inside_policy()) return Errc::invalid_state;
+    if (const auto misplaced = core_.misplaced()) return *misplaced;
     const auto now = Threads::now();
     begin_draining(now);
     return wait_for_end(timeout ? Threads::after(now, *timeout) : Threads::never);
   }
 
   [[nodiscard]] Result<void> close() {
-    if (core_.inside_policy()) return Errc::invalid_state;
+    if (const auto misplaced = core_.misplaced()) return *misplaced;
     core_.writer.abandon();
     core_.ring.seal();
     State expected = State::running;
@@ -92,6 +93,7 @@ class Lifecycle {
 
   [[nodiscard]] Result<void> wait_for_end(typename Threads::Time deadline) {
     for (;;) {
+      if (core_.inherited()) return not_this_process();  // a hook has forked
       if (core_.finished.load(std::memory_order_acquire)) return core_.outcome;
       if (Threads::now() >= deadline) {
         return Error(Errc::io, std::make_error_code(std::errc::timed_out),
@@ -109,10 +111,13 @@ class Lifecycle {
   /// Everything claimed before the seal is written, and everything written is synced, unless an error or close is
   /// first.
   void drain() {
+    BackOff<Threads> for_a_producer;  // one between claim and publish, or that gives up a hold
     while (!core_.ring.is_drained()) {
-      const Step step = core_.write_some();
-      if (step == Step::stopped) return;
-      if (step == Step::nothing) Threads::yield();  // a producer is between claim and publish, or gives up a hold
+      switch (core_.write_some()) {
+        case Step::wrote: for_a_producer.reset(); break;
+        case Step::stopped: return;
+        case Step::nothing: for_a_producer.wait(); break;
+      }
     }
     core_.sync();
     core_.tell_synced();  // before the storage is closed, which may take long

@@ -45,6 +45,7 @@
 #include <rewal/queue/ring.hpp>
 #include <rewal/read/shared_log.hpp>
 #include <rewal/result.hpp>
+#include <rewal/sync/back_off.hpp>
 #include <rewal/sync/threads.hpp>
 
 namespace rewal::detail {
@@ -192,13 +193,15 @@ class Writer {
     if (marked) set_synced_before(frame);
     begin_write(frame.size(), 0);
     ends_inside_frame_ = false;
+    BackOff<Threads> for_the_producer;
     for (std::size_t done = 0; done < frame.size();) {
       const std::size_t published = ring_.large_published();
       if (published == done) {
         if (abandoned()) return false;
-        Threads::yield();  // the producer is still copying
+        for_the_producer.wait();  // it is still copying
         continue;
       }
+      for_the_producer.reset();
       if (marked && published == frame.size()) mend_crc_after_set(frame, frame.size());
       if (!stored(frame.part(done, published))) return false;
       done = published;

@@ -25,6 +25,7 @@
 #include <rewal/commit/lifecycle.hpp>
 #include <rewal/lsn.hpp>
 #include <rewal/options.hpp>
+#include <rewal/sync/back_off.hpp>
 
 namespace rewal::detail {
 
@@ -45,7 +46,7 @@ class WriterThread {
       if (ending()) break;
       work(seen);
     }
-    Lifecycle<Core>(core_).run_down();
+    if (!core_.inherited()) Lifecycle<Core>(core_).run_down();
   }
 
  private:
@@ -61,7 +62,10 @@ class WriterThread {
   static constexpr unsigned fruitless_polls_before_nap = 8;
   static constexpr unsigned pauses_between_polls = 64;
 
-  [[nodiscard]] bool ending() const noexcept { return core_.state.load(std::memory_order_acquire) != State::running; }
+  /// In a child that a hook has forked on this thread it is all that there is, and ends.
+  [[nodiscard]] bool ending() const noexcept {
+    return core_.state.load(std::memory_order_acquire) != State::running || core_.inherited();
+  }
   [[nodiscard]] bool is_idle() noexcept {
     const Time now = Threads::now();
     if (!core_.ring.empty() && !core_.writer.failed()) return false;
@@ -146,7 +150,11 @@ class WriterThread {
       core_.keep_interval();
     }
     core_.release_write_lock();
-    if (core_.writer.last_lsn() == before) Threads::yield();  // a producer is between claim and publish
+    if (core_.writer.last_lsn() == before && !core_.ring.empty()) {
+      for_a_producer_.wait();  // one between claim and publish
+    } else {
+      for_a_producer_.reset();
+    }
   }
 
   /// Writes what was there at the last poll, or one buffer; where an fsync follows, the whole group.
@@ -194,6 +202,7 @@ class WriterThread {
   const std::uint64_t enough_;  // bytes in flight that are written at once: a write, and as much to cut it well in
   unsigned idle_polls_ = 0;
   unsigned wanted_polls_ = 0;  // at which followers have wanted an fsync
+  BackOff<Threads> for_a_producer_;
 };
 
 }  // namespace rewal::detail

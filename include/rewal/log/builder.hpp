@@ -34,6 +34,7 @@
 #include <rewal/storage/file_storage.hpp>
 #include <rewal/storage/path.hpp>
 #include <rewal/storage/storage.hpp>
+#include <rewal/sync/signals.hpp>
 
 namespace rewal {
 
@@ -212,12 +213,16 @@ class [[nodiscard]] Builder {
       core->corruptions = 1;
       core->hooks.on_corruption(*recovered->damage_at);
     }
+    if (!core->in_forks.enter(core.get(), &leave_to_parent)) return detail::not_enough_memory();
     if (const auto started = start_writer(*core); !started) return started.error();
     core->hooks.on_start();
     return Wal<S, C, I, H>(std::move(core));
   }
 
+  static void leave_to_parent(void* core) noexcept { static_cast<Core*>(core)->leave_to_parent(); }
+
   [[nodiscard]] static Result<void> start_writer(Core& core) {
+    const detail::SignalsBlocked for_the_thread;
 #if REWAL_EXCEPTIONS
     try {
       core.thread = std::thread([&core] { detail::WriterThread<Core>(core).run(); });

@@ -51,8 +51,14 @@ class Builder;
 /// failed write or fsync that first error, with its errno, for ever; `invalid_state` on a thread that is inside a
 /// policy call (hook, indexer, compressor, storage) of this log. Further ones are said at each call.
 ///
+/// A log belongs to the process that opened it. In a forked child every call on it is `not_running`, observers show what
+/// the memory held when it was forked, and destroying it does nothing: the policies in it are not destroyed either. The
+/// child does not keep the file locked. (A child made by a bare clone() or _Fork() is not recognised: let it exec.)
+///
 /// The queue is lock-free in its claim: a producer that the system stalls between claiming its place and publishing its
-/// frame delays what comes after it, since the file has no holes.
+/// frame delays what comes after it, since the file has no holes. Likewise whoever writes or fsyncs for all, the thread
+/// that leads a group commit, delays those who wait while the system gives it no processor: a thread of idle priority
+/// that calls flush() or append_durable() may hold up all others. Give such a thread append() alone.
 template <Storage S = FileStorage, Compressor C = NoCompressor, Indexer I = NoIndexer, Hooks H = NoHooks>
 class [[nodiscard]] Wal {
   using Core = detail::Core<S, C, I, H>;
@@ -269,13 +275,19 @@ class [[nodiscard]] Wal {
 
   [[nodiscard]] std::optional<Error> unreadable() const noexcept {
     if (!core_) return Error(Errc::not_running);
-    if (core_->inside_policy()) return Error(Errc::invalid_state);
+    if (const auto misplaced = core_->misplaced()) return misplaced;
     if (state() == State::closed) return Error(Errc::closed);
     return std::nullopt;
   }
 
   void end() noexcept {
     if (!core_) return;
+    if (core_->inherited()) {
+      // Nothing of it can be taken down here: its threads are the parent's, and what they held stays held. The list of
+      // forks still knows it, so no leak is seen in it.
+      static_cast<void>(core_.release());
+      return;
+    }
     const bool was_shut_down = core_->shutdown_begun.load(std::memory_order_acquire);
     static_cast<void>(shutdown());
     core_->thread.join();

@@ -119,7 +119,7 @@ class HookCalls {
   static constexpr bool any = HasAnyHook<H>;
 
   /// `log` is the token of the log's PolicyScope.
-  HookCalls(H hooks, const void* log) : hooks_(std::move(hooks)), log_(log) {}
+  HookCalls(H hooks, const PolicyMarks* log) : hooks_(std::move(hooks)), log_(log) {}
 
   void on_start() noexcept {
     if constexpr (has_on_start<H>) guarded([&] { hooks_.on_start(); });
@@ -167,7 +167,7 @@ class HookCalls {
   }
 
   [[no_unique_address]] H hooks_;
-  const void* log_;
+  const PolicyMarks* log_;
 };
 
 }  // namespace detail

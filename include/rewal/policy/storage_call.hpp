@@ -19,7 +19,7 @@ namespace rewal::detail {
 /// Runs `call`, which returns a Result, as a policy call of `log`: while it runs, calls of that log on this thread are
 /// refused. An exception becomes `io`.
 template <class F>
-[[nodiscard]] auto storage_call(const void* log, F&& call) -> decltype(call()) {
+[[nodiscard]] auto storage_call(const PolicyMarks* log, F&& call) -> decltype(call()) {
   const PolicyScope scope(log);
   REWAL_TRY { return std::forward<F>(call)(); }
   REWAL_CATCH_ALL { return Error(Errc::io, "the storage threw an exception: it should return an Error instead"); }

@@ -74,6 +74,7 @@ class EventReader {
         record_(other.record_),
         records_left_(other.records_left_),
         lsn_(other.lsn_),
+        inherited_(other.inherited_),
         inflated_(std::move(other.inflated_)),
         error_(other.error_) {}
   EventReader& operator=(EventReader&& other) noexcept {
@@ -191,8 +192,9 @@ class EventReader {
   REWAL_NOINLINE Read refuse() noexcept {
     const bool is_open = shared_ != nullptr && !shared_->closed.load(std::memory_order_acquire);  // E2
     if (reading_ == nullptr && is_open) return Read::failed;
+    if (shared_ != nullptr && shared_->inherited.load(std::memory_order_relaxed)) inherited_ = true;
     if (!busy()) close();
-    error_ = Error(Errc::closed);
+    error_ = inherited_ ? not_this_process() : Error(Errc::closed);
     return Read::failed;
   }
 
@@ -275,6 +277,7 @@ class EventReader {
   const std::byte* record_ = nullptr;  // the next record of the current frame,
   std::uint32_t records_left_ = 0;     // how many there are from it on,
   Lsn lsn_ = 0;                        // and its LSN
+  bool inherited_ = false;             // the log is another process's
   bool inflating_ = false;             // the compressor is being called; it must not call us
 
   std::vector<std::byte> inflated_;  // the records of the current frame, where it is compressed

@@ -154,6 +154,7 @@ class Follower {
   /// Why a call does nothing, if it does not. (A call in a forked child has its place here.)
   [[nodiscard]] std::optional<Error> refusal() const noexcept {
     if (REWAL_UNLIKELY(ends_ == nullptr)) return Error(Errc::closed);
+    if (REWAL_UNLIKELY(shared_->inherited.load(std::memory_order_relaxed))) return not_this_process();
     if (REWAL_UNLIKELY(PolicyScope::inside(shared_.get()))) return Error(Errc::invalid_state);
     if (REWAL_UNLIKELY(ends_->stopped.load(std::memory_order_acquire))) return Error(Errc::closed);
     if (REWAL_UNLIKELY(failed_)) return error_;

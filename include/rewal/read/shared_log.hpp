@@ -10,6 +10,7 @@
 //   E2  closed: whoever closes the log stores it (release) before storage.close(); a reader loads it (acquire) before
 //       each use of the storage. A read that has passed the check may run beside close(), which Storage allows.
 //       What is kept for the followers is stored before it, too.
+//   inherited and closed are stored in a forked child before its one thread goes on: no edge is needed.
 
 #ifndef REWAL_READ_SHARED_LOG_HPP
 #define REWAL_READ_SHARED_LOG_HPP
@@ -21,13 +22,22 @@
 #include <utility>
 
 #include <rewal/bytes.hpp>
+#include <rewal/error.hpp>
 #include <rewal/format/sparse_index.hpp>
 #include <rewal/lsn.hpp>
+#include <rewal/policy/policy_scope.hpp>
 
 namespace rewal::detail {
 
+/// What every call returns in a forked child.
+[[nodiscard]] inline Error not_this_process() noexcept {
+  return {Errc::not_running,
+          "the log belongs to the process that this one was forked from: use it there, or open it again here once that "
+          "process has closed it"};
+}
+
 template <class S, class C>
-struct SharedLog {
+struct SharedLog : PolicyMarks {
   SharedLog(S s, C c, std::uint64_t max_frame)
       : storage(std::move(s)), compressor(std::move(c)), max_frame_bytes(max_frame) {}
 
@@ -37,6 +47,7 @@ struct SharedLog {
 
   std::atomic<std::uint64_t> written_end{0};  // bytes of whole frames in the storage; by the writer
   std::atomic<bool> closed{false};            // by whoever closes the log
+  std::atomic<bool> inherited{false};         // this process was forked from the log's; by the fork
 
   // By whoever shuts the log down, before it is closed; constant afterwards: the end of the file, or all of it where
   // the storage maps it, for those who follow the log to its end.

@@ -24,6 +24,7 @@
 #include <rewal/error.hpp>
 #include <rewal/out_of_memory.hpp>
 #include <rewal/platform.hpp>
+#include <rewal/policy/policy_scope.hpp>
 #include <rewal/policy/storage_call.hpp>
 #include <rewal/result.hpp>
 #include <rewal/storage/storage.hpp>
@@ -37,7 +38,7 @@ class Source {
 
   /// `log` is the token of policy calls. `storage` must outlive the source; `end` is at most its size.
   /// A mapping that fails is no error: the bytes are then read.
-  Source(S& storage, const void* log, std::uint64_t end, std::size_t chunk_bytes = default_chunk_bytes)
+  Source(S& storage, const PolicyMarks* log, std::uint64_t end, std::size_t chunk_bytes = default_chunk_bytes)
       : storage_(&storage), log_(log), end_(end), chunk_bytes_(chunk_bytes) {
     map_all();
   }
@@ -137,7 +138,7 @@ class Source {
     }
   }
 
-  Source(S& storage, const void* log, std::uint64_t end, std::size_t chunk_bytes,
+  Source(S& storage, const PolicyMarks* log, std::uint64_t end, std::size_t chunk_bytes,
          std::shared_ptr<const void> mapping) noexcept
       : storage_(&storage), log_(log), end_(end), chunk_bytes_(chunk_bytes), mapping_(std::move(mapping)) {}
 
@@ -211,7 +212,7 @@ class Source {
   }
 
   S* storage_;
-  const void* log_;
+  const PolicyMarks* log_;
   std::uint64_t end_;
   std::size_t chunk_bytes_;
 

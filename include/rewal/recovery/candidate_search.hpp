@@ -20,6 +20,7 @@
 #include <rewal/format/format.hpp>
 #include <rewal/format/magic.hpp>
 #include <rewal/out_of_memory.hpp>
+#include <rewal/policy/policy_scope.hpp>
 #include <rewal/read/source.hpp>
 #include <rewal/recovery/range_checksums.hpp>
 
@@ -36,7 +37,7 @@ template <class S>
 class CandidateSearch {
  public:
   /// Of the bytes [begin, end).
-  CandidateSearch(S& storage, const void* log, std::uint64_t begin, std::uint64_t end) noexcept
+  CandidateSearch(S& storage, const PolicyMarks* log, std::uint64_t begin, std::uint64_t end) noexcept
       : stream_(storage, log, end),
         probe_(storage, log, end, probe_chunk_bytes),
         checksums_(probe_, begin),

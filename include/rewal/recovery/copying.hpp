@@ -23,6 +23,7 @@
 #include <rewal/little_endian.hpp>
 #include <rewal/lsn.hpp>
 #include <rewal/out_of_memory.hpp>
+#include <rewal/policy/policy_scope.hpp>
 #include <rewal/read/frame_cursor.hpp>
 #include <rewal/read/source.hpp>
 #include <rewal/recovery/frame_walk.hpp>
@@ -63,7 +64,7 @@ class GatheredWrites {
 /// The highest LSN in the copy, 0 where it is empty. Errors: `corrupted` for bad bytes, `io` with std::errc::file_exists
 /// where the name is taken, else what the storage or the system said; there is no file then.
 template <class FileSystem = NativeFileSystem, class S, class Belongs>
-[[nodiscard]] Result<Lsn> copy_frames(S& storage, const void* log, std::uint64_t end, const PathArg& path,
+[[nodiscard]] Result<Lsn> copy_frames(S& storage, const PolicyMarks* log, std::uint64_t end, const PathArg& path,
                                       unsigned mode, bool bad_is_end, Belongs belongs, FileSystem files = {}) {
   if (auto usable = path.usable(); !usable) return usable.error();
   return or_not_enough_memory([&]() -> Result<Lsn> {
@@ -88,7 +89,7 @@ template <class FileSystem = NativeFileSystem, class S, class Belongs>
 
 /// Writes every whole frame of [0, end), those behind damage too, to a new file. Its first frame says of no fsync before it.
 template <class FileSystem = NativeFileSystem, class S>
-[[nodiscard]] Result<Salvage> salvage_frames(S& storage, const void* log, std::uint64_t end, const PathArg& path,
+[[nodiscard]] Result<Salvage> salvage_frames(S& storage, const PolicyMarks* log, std::uint64_t end, const PathArg& path,
                                              unsigned mode, FileSystem files = {}) {
   if (auto usable = path.usable(); !usable) return usable.error();
   return or_not_enough_memory([&]() -> Result<Salvage> {

@@ -32,6 +32,7 @@
 #include <rewal/error.hpp>
 #include <rewal/format/format.hpp>
 #include <rewal/lsn.hpp>
+#include <rewal/policy/policy_scope.hpp>
 #include <rewal/recovery/bad_frame.hpp>
 #include <rewal/recovery/candidate_search.hpp>
 #include <rewal/result.hpp>
@@ -48,7 +49,7 @@ template <class S>
 class DamageSearch {
  public:
   /// `bad_at` is c. `lsn_before` is L, or where c is 0 the log's start_lsn - 1.
-  DamageSearch(S& storage, const void* log, std::uint64_t bad_at, std::uint64_t end, Lsn lsn_before) noexcept
+  DamageSearch(S& storage, const PolicyMarks* log, std::uint64_t bad_at, std::uint64_t end, Lsn lsn_before) noexcept
       : candidates_(storage, log, bad_at, end),
         bad_at_(bad_at),
         end_(end),

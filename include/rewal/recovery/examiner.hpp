@@ -19,6 +19,7 @@
 #include <rewal/format/format.hpp>
 #include <rewal/format/sparse_index.hpp>
 #include <rewal/lsn.hpp>
+#include <rewal/policy/policy_scope.hpp>
 #include <rewal/policy/storage_call.hpp>
 #include <rewal/read/frame_cursor.hpp>
 #include <rewal/read/source.hpp>
@@ -46,7 +47,7 @@ template <class S>
 class Examiner {
  public:
   /// Of the first `size` bytes. `log` is the token of policy calls. A log that holds nothing would begin with `start_lsn`.
-  Examiner(S& storage, const void* log, std::uint64_t size, Lsn start_lsn) noexcept
+  Examiner(S& storage, const PolicyMarks* log, std::uint64_t size, Lsn start_lsn) noexcept
       : storage_(storage), log_(log), start_lsn_(start_lsn) {
     found_.size = size;
   }
@@ -125,7 +126,7 @@ class Examiner {
   static constexpr std::size_t hole_step_bytes = 1024 * 1024;  // as often it is asked where a hole ends
 
   S& storage_;
-  const void* log_;
+  const PolicyMarks* log_;
   const Lsn start_lsn_;
   Evidence evidence_;
   Findings found_;

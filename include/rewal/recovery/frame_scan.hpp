@@ -46,6 +46,7 @@
 #include <rewal/recovery/frame_tally.hpp>
 #include <rewal/storage/residency.hpp>
 #include <rewal/sync/processors.hpp>
+#include <rewal/sync/signals.hpp>
 
 namespace rewal::detail {
 
@@ -100,6 +101,7 @@ class FrameScan {
   class Helpers {
    public:
     Helpers(FrameScan& scan, unsigned wanted) noexcept {
+      const SignalsBlocked for_the_threads;
       REWAL_TRY {
         for (; count_ < wanted && count_ < most; ++count_) {
           threads_[count_] = std::thread([&scan] { scan.take_segments(); });

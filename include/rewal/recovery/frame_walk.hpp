@@ -21,6 +21,7 @@
 #include <rewal/error.hpp>
 #include <rewal/examination.hpp>
 #include <rewal/format/format.hpp>
+#include <rewal/policy/policy_scope.hpp>
 #include <rewal/read/source.hpp>
 #include <rewal/recovery/candidate_search.hpp>
 #include <rewal/recovery/verdict.hpp>
@@ -32,7 +33,7 @@ template <class S>
 class FrameWalk {
  public:
   /// Over [offset, end). `log` is the token of policy calls; the storage must outlive this.
-  FrameWalk(S& storage, const void* log, std::uint64_t offset, std::uint64_t end)
+  FrameWalk(S& storage, const PolicyMarks* log, std::uint64_t offset, std::uint64_t end)
       : storage_(storage), log_(log), source_(storage, log, end), at_((std::min)(offset, end)) {}
   FrameWalk(const FrameWalk&) = delete;
   FrameWalk& operator=(const FrameWalk&) = delete;
@@ -132,7 +133,7 @@ class FrameWalk {
   }
 
   S& storage_;
-  const void* log_;
+  const PolicyMarks* log_;
   Source<S> source_;
   std::optional<CandidateSearch<S>> search_;  // made at the first damage
   std::uint64_t at_;
@@ -146,7 +147,7 @@ struct CountedBeyond {
 
 /// Of the bytes from `bad_at` on.
 template <class S>
-[[nodiscard]] Result<CountedBeyond> frames_beyond(S& storage, const void* log, std::uint64_t bad_at,
+[[nodiscard]] Result<CountedBeyond> frames_beyond(S& storage, const PolicyMarks* log, std::uint64_t bad_at,
                                                   std::uint64_t end) {
   FrameWalk<S> walk(storage, log, bad_at, end);
   CountedBeyond counted;

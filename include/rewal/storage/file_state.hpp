@@ -23,7 +23,9 @@
 #include <rewal/result.hpp>
 #include <rewal/storage/file_status.hpp>
 #include <rewal/storage/mapping.hpp>
+#include <rewal/storage/own_file.hpp>
 #include <rewal/storage/path.hpp>
+#include <rewal/sync/fork_list.hpp>
 
 namespace rewal::detail {
 
@@ -63,15 +65,14 @@ struct FileState {
   }
 
   [[nodiscard]] Result<void> open([[maybe_unused]] unsigned mode) {
-    auto opened = [&] {
+    const auto opened = open_own(file, in_forks, this, &leave_to_parent, [&] {
       if constexpr (requires { files.open_or_create(path, mode); }) {
         return files.open_or_create(path, mode);
       } else {
         return files.open_or_create(path);
       }
-    }();
-    if (!opened) return opened.error();
-    file = std::move(*opened);
+    });
+    if (!opened) return opened;
     if (auto locked = files.lock(file); !locked) return locked;
     const auto found = files.size(file);
     if (!found) return found.error();
@@ -209,6 +210,13 @@ struct FileState {
     return result;
   }
 
+  /// In a forked child, whose descriptor would keep the lock after its parent is gone.
+  static void leave_to_parent(void* state) noexcept {
+    auto& self = *static_cast<FileState*>(state);
+    self.closed.store(true, std::memory_order_relaxed);
+    [[maybe_unused]] const auto closes_it = std::move(self.file);
+  }
+
   static void keep_first(Result<void>& first, const Result<void>& next) noexcept {
     if (first) first = next;
   }
@@ -227,6 +235,8 @@ struct FileState {
   typename FileSystem::File file;
   std::mutex mapping;
   MappingCache<FileSystem> mapped;  // under `mapping`
+
+  ForkEntry in_forks;  // last, so that it goes first
 };
 
 }  // namespace rewal::detail
