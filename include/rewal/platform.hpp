@@ -30,6 +30,12 @@
 #define REWAL_APPLE 0
 #endif
 
+#if defined(__ANDROID__)
+#define REWAL_ANDROID 1
+#else
+#define REWAL_ANDROID 0
+#endif
+
 // Processor.
 #if defined(__x86_64__) || defined(_M_X64)
 #define REWAL_X86_64 1

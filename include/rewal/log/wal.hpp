@@ -35,6 +35,7 @@
 #include <rewal/storage/file_storage.hpp>
 #include <rewal/storage/path.hpp>
 #include <rewal/storage/storage.hpp>
+#include <rewal/sync/cancellation.hpp>
 
 namespace rewal {
 
@@ -282,6 +283,7 @@ class [[nodiscard]] Wal {
 
   void end() noexcept {
     if (!core_) return;
+    const detail::NotCancelled to_the_end;
     if (core_->inherited()) {
       // Nothing of it can be taken down here: its threads are the parent's, and what they held stays held. The list of
       // forks still knows it, so no leak is seen in it.

@@ -98,6 +98,9 @@ concept HookOnDurableFits = has_on_durable<H> || !names_on_durable<H>;
 ///   on_durable(Lsn lsn)                           each time durable_lsn() has advanced, which then is at least `lsn`;
 ///                                                 lsn never goes back. For those who do not want to wait
 ///
+/// A hook may call another log. Two logs whose hooks wait for each other, by flush() say, deadlock as two mutexes taken in
+/// two orders do: let hooks call in one direction only.
+///
 /// Those of the write path, on_durable among them, run one at a time, on whichever thread writes. A type with none of them is not Hooks,
 /// but for NoHooks; nor is one with a right name and a wrong signature, where the compiler can tell.
 template <class H>

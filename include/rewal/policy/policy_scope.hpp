@@ -13,6 +13,7 @@
 #define REWAL_POLICY_POLICY_SCOPE_HPP
 
 #include <rewal/platform.hpp>
+#include <rewal/sync/cancellation.hpp>
 
 #if REWAL_POSIX
 #include <pthread.h>
@@ -93,6 +94,7 @@ class PolicyScope {
   }
 
  private:
+  const NotCancelled whole_call_;  // a policy's call is often where a thread may be cancelled, and nothing may escape
   const PolicyMarks* log_;
   const PolicyScope* outer_;
 };
