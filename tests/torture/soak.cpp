@@ -63,7 +63,6 @@ int live_alone(char** arguments) {
     lifetime.device_may_be_full = true;
     const struct ::rlimit most { limit, limit };
     ::setrlimit(RLIMIT_FSIZE, &most);
-    ::signal(SIGXFSZ, SIG_IGN);  // what is tried is the error, not the signal
   }
   return live(lifetime, told.get()) ? 0 : 1;
 }
