@@ -134,23 +134,3 @@ TEST_CASE("the writer thread sleeps while a producer is stalled between claim an
   CHECK(core->writer.durable_lsn() == 1);
   CHECK(Counted::yields <= 2 * most_yields);
 }
-
-TEST_CASE("an append that is passed by others again and again gets the queue for itself, whatever its size") {
-  const auto core = core_on<Counted>(MemoryStorage(), small_queue());
-  const std::vector<std::byte> a_sixth(core->ring.capacity_bytes() / 6);
-  const auto refill = [&] {  // others take what became free
-    while (core->ring.bytes_in_flight() + a_sixth.size() <= core->ring.capacity_bytes()) {
-      const auto size = static_cast<std::uint32_t>(rewal::detail::record_frame_bytes(small, {}));
-      if (rewal::detail::Enqueueing<Core>(*core).put_directly(small, {}, size) == 0) return;
-    }
-  };
-  refill();
-  unsigned laps = 0;
-  Counted::others_do([&] {
-    if (++laps == 1000) throw std::logic_error("it is passed for ever");
-    must(flush(*core));
-    refill();
-  });
-  CHECK(must(append(*core, a_sixth)) > laps);
-  CHECK(laps <= 10);
-}
