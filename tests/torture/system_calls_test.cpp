@@ -186,10 +186,10 @@ TEST_CASE("system calls: file, then directory are fsynced before the first ackno
   shim::watch(dir.path().string());
   auto log = rewal::Wal<>::open(dir.file("log")).preallocate(0).build();
   REQUIRE(log);
-  CHECK(names_of(shim::calls()) == "open, lock, fsync, open, fsync directory, close directory, fdatasync");
+  CHECK(names_of(shim::calls()) == "open, open, lock, fsync, open, fsync directory, close directory, fdatasync");
   CHECK(log->append_durable("acknowledged"));
   CHECK(names_of(shim::calls()) ==
-        "open, lock, fsync, open, fsync directory, close directory, fdatasync, write, fdatasync");
+        "open, open, lock, fsync, open, fsync directory, close directory, fdatasync, write, fdatasync");
   CHECK(log->shutdown());
   shim::unwatch();
   ++row.count;

@@ -81,7 +81,7 @@ TEST_CASE("with --json each line is an object and the last is the summary, for e
   }
 }
 
-TEST_CASE("-q says nothing at all") {
+TEST_CASE("the quiet option says nothing at all") {
   const Logs logs;
   for (const auto& command : reading_commands) {
     for (const Kind& kind : kinds()) {
