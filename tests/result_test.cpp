@@ -47,7 +47,7 @@ TEST_CASE("the value of a Result that is about to go is the value itself") {
 }
 
 TEST_CASE("a Result into which a throwing move was assigned keeps its error, and its message") {
-  Result<Unmovable> into(Error(Errc::queue_full));
+  Result<Unmovable> into = Error(Errc::queue_full);
   Result<Unmovable> from{Unmovable()};
   from->throws = true;
   CHECK_THROWS_AS(into = std::move(from), std::runtime_error);

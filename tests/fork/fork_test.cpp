@@ -160,6 +160,7 @@ TEST_CASE("a forked child exits at once where the log is a static object") {
 }
 
 TEST_CASE("a forked child opens a log of its own, and its own child in turn is refused") {
+  if (REWAL_TSAN) SKIP("ThreadSanitizer starts no thread in a child of many");
   TempDir dir;
   Row row("G24", "logs that a child opens itself", "children");
   Wal<> wal = log_in(dir);
@@ -179,6 +180,7 @@ TEST_CASE("a forked child opens a log of its own, and its own child in turn is r
 }
 
 TEST_CASE("a child that lives on does not keep the log locked after its parent is gone") {
+  if (REWAL_TSAN) SKIP("ThreadSanitizer starts no thread in a child of many");
   TempDir dir;
   Row row("G24", "children that outlive the parent", "children");
   int hold[2];

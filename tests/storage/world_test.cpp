@@ -50,6 +50,7 @@ mode_t permissions(const std::string& path) {
 }  // namespace
 
 TEST_CASE("no file of a log has the descriptor of standard input, output or error") {
+  if (REWAL_TSAN) SKIP("ThreadSanitizer starts no thread in a child of many");
   const TempDir dir;
   CHECK(in_child([&] {
           for (int descriptor = 0; descriptor < 3; ++descriptor) ::close(descriptor);
@@ -69,6 +70,7 @@ TEST_CASE("no file of a log has the descriptor of standard input, output or erro
 }
 
 TEST_CASE("a limit on file sizes is an error, and no death") {
+  if (REWAL_TSAN) SKIP("ThreadSanitizer starts no thread in a child of many");
   const TempDir dir;
   CHECK(in_child([&] {
           auto wal = Wal<>::open(dir.file("log")).preallocate(0).build();
