@@ -52,7 +52,26 @@ auto with(Refused refused, F f) {
   return result;
 }
 
+/// Says of every file that it has no name, as some FUSE file systems do.
+struct Nameless : PosixFileSystem {
+  [[nodiscard]] static rewal::Result<rewal::detail::FileStatus> status(const File& file) noexcept {
+    auto status = PosixFileSystem::status(file);
+    if (status) status->has_name = false;
+    return status;
+  }
+};
+
 }  // namespace
+
+TEST_CASE("a file system that says of every file that it has no name refuses no fsync, and a cut is noticed") {
+  const TempDir dir;
+  auto storage = rewal::detail::BasicFileStorage<Nameless>::open(dir.file("log"));
+  REQUIRE(storage);
+  REQUIRE(storage->write(BytesArg("event").bytes()));
+  CHECK(storage->sync());
+  std::filesystem::resize_file(dir.file("log"), 1);
+  CHECK(storage->sync().error() == rewal::Errc::corrupted);
+}
 
 TEST_CASE("a log is created where directories cannot be fsynced, and not where their fsync fails") {
   for (const int code : {EINVAL, ENOSYS, EOPNOTSUPP, EBADF, EIO, ENOSPC}) {

@@ -106,8 +106,8 @@ TEST_CASE("the directory that is made durable is the one where the file is, not 
   REQUIRE(openings >= 0);
   CHECK(::inotify_add_watch(openings, dir.file("elsewhere").c_str(), IN_OPEN) >= 0);
   CHECK(PosixFileSystem::sync_directory_of(dir.file("link.wal")));
-  ::inotify_event event[16];
-  CHECK(::read(openings, event, sizeof event) > 0);
+  alignas(::inotify_event) std::byte events[1024];
+  CHECK(::read(openings, events, sizeof events) > 0);
   ::close(openings);
 }
 #endif

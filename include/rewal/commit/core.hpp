@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: MIT
 //
 // Core: everything that a running log consists of, in one object that never moves: the queue, the writer, the write
-// lock, the places where threads sleep, and the state. Its neighbours in this folder work on it: appending, waiting,
-// background and lifecycle; each field says who changes it. It outlives every call and the writer thread, so nothing
-// that a notifier touches last can be gone.
+// lock, the places where threads sleep, and the state. Its neighbours in this folder, and those who append, work on it;
+// each field says who changes it. It outlives every call and the writer thread: nothing that a notifier touches is gone.
 //
 // WHO SLEEPS WHERE, AND WHO WAKES THEM (each by EventCount's protocol)
 //   room       producers that found the queue full     <- whoever consumed to half or less, put a hold down, or sealed
 //   written    flush and wait for a written LSN        <- whoever released the write lock
-//   durable    waiters for a durable LSN               <- whoever released the write lock, after a sync or with one
-//       still wanted
-//   rest       the writer thread                       <- the claim that ended its rest; requests of the lifecycle;
-//       followers, and whoever released the write lock, where followers want a sync
+//   durable    waiters for a durable LSN               <- the same, after a sync or with one still wanted
+//   rest       the writer thread                       <- the claim that ended its rest; requests of the lifecycle; where
+//                                                         followers want a sync, they and whoever released the write lock
 //   lifecycle  shutdown, waiting for the end           <- whoever closed the log
-// A waiter for an LSN never sleeps while the write lock is free: it takes it and works. So whoever releases the write
-// lock tells those who could have needed it. Followers never take it and sleep elsewhere: see read/progress.hpp.
+// A waiter for an LSN never sleeps while the write lock is free: it takes it. So whoever releases it tells those who could
+// have needed it. Followers never take it and sleep elsewhere: see read/progress.hpp.
 
 #ifndef REWAL_COMMIT_CORE_HPP
 #define REWAL_COMMIT_CORE_HPP
@@ -30,6 +28,7 @@
 #include <utility>
 #include <vector>
 
+#include <rewal/commit/may_call_back.hpp>
 #include <rewal/commit/write_lock.hpp>
 #include <rewal/commit/writer.hpp>
 #include <rewal/error.hpp>
@@ -39,26 +38,17 @@
 #include <rewal/platform.hpp>
 #include <rewal/policy/compressor.hpp>
 #include <rewal/policy/hooks.hpp>
-#include <rewal/policy/indexer.hpp>
 #include <rewal/policy/policy_scope.hpp>
 #include <rewal/queue/ring.hpp>
 #include <rewal/read/progress.hpp>
 #include <rewal/read/shared_log.hpp>
 #include <rewal/result.hpp>
 #include <rewal/stats.hpp>
-#include <rewal/storage/file_storage.hpp>
-#include <rewal/storage/memory_storage.hpp>
-#include <rewal/storage/storage.hpp>
 #include <rewal/sync/event_count.hpp>
 #include <rewal/sync/fork_list.hpp>
 #include <rewal/sync/threads.hpp>
 
 namespace rewal::detail {
-
-/// Policies that are the library's own never call back, so nobody has to ask whether they do.
-template <class S, class C, class I, class H>
-inline constexpr bool may_call_back = has_compressor<C> || has_indexer<I> || HasAnyHook<H> ||
-                                      (!std::is_same_v<S, FileStorage> && !std::is_same_v<S, MemoryStorage>);
 
 template <class S, class C, class I, class H, class T = NativeThreads>
 struct Core {

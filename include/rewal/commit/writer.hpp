@@ -15,8 +15,7 @@
 //   W5  on_append, after_append and after_write have run for an event before its LSN shows in last_lsn.
 //   W6  A write may end inside a frame. What is stored of it, `begun`, is less than the frame, which is published and
 //       stays in the ring. No fsync covers a begun frame: sync() writes the rest first, so the first frame written
-//           after
-//       an fsync begins where that fsync ended, and W4 marks it. A close cuts a begun frame off.
+//       after an fsync begins where that fsync ended, and W4 marks it. A close cuts a begun frame off.
 //
 // EDGES
 //   F1  failure: that of first_error.hpp.

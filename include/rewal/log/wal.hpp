@@ -187,17 +187,13 @@ class [[nodiscard]] Wal {
 
   /// A copy of the live log in a new file, which opens as a log: everything that was durable when the call began, up to the
   /// LSN that it returns. Appending goes on meanwhile. Every frame is checked on the way. Errors: `corrupted` for damage;
-  /// `io` with std::errc::file_exists where the name is taken, which is left as it is; else what the system said. There is
-  /// no file then. Costs one pass over the log, and an fsync of the copy.
+  /// `io` with std::errc::file_exists where the name is taken, which is left as it is; else what the system said: there is no
+  /// file then. Costs one pass over the log and an fsync.
   Result<Lsn> copy_to(PathArg path) const {
     if (const auto error = unreadable()) return *error;
     const Lsn durable = core_->writer.durable_lsn();
-    const std::uint64_t recovered = core_->report.kept_bytes;  // all of it is durable, in whatever order
-    const auto belongs = [=](std::uint64_t offset, const detail::format::Header& header) {
-      return offset < recovered || header.last_lsn() <= durable;
-    };
-    return detail::copy_frames(core_->shared->storage, core_->shared.get(), core_->writer.file_end(), path,
-                               core_->options.file_mode, false, belongs);
+    return detail::copy_durable(core_->shared->storage, core_->shared.get(), core_->writer.file_end(),
+                                core_->report.kept_bytes, durable, path, core_->options.file_mode);
   }
 
   // ---- observing: lock-free, any state, also from inside a policy --------------------------------------------------
@@ -285,8 +281,7 @@ class [[nodiscard]] Wal {
     if (!core_) return;
     const detail::NotCancelled to_the_end;
     if (core_->inherited()) {
-      // Nothing of it can be taken down here: its threads are the parent's, and what they held stays held. The list of
-      // forks still knows it, so no leak is seen in it.
+      // Its threads are the parent's, and what they held stays held. The list of forks knows it, so no leak is seen.
       static_cast<void>(core_.release());
       return;
     }

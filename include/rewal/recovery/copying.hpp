@@ -87,6 +87,16 @@ template <class FileSystem = NativeFileSystem, class S, class Belongs>
   });
 }
 
+/// Copies what is durable of a log that is being written: the first `recovered` bytes, whatever their order, and behind them
+/// the frames up to the LSN `durable`. `end` is the end of a frame. Otherwise as copy_frames().
+template <class S>
+[[nodiscard]] Result<Lsn> copy_durable(S& storage, const PolicyMarks* log, std::uint64_t end, std::uint64_t recovered,
+                                       Lsn durable, const PathArg& path, unsigned mode) {
+  return copy_frames(storage, log, end, path, mode, false, [=](std::uint64_t offset, const format::Header& header) {
+    return offset < recovered || header.last_lsn() <= durable;
+  });
+}
+
 /// Writes every whole frame of [0, end), those behind damage too, to a new file. Its first frame says of no fsync before it.
 template <class FileSystem = NativeFileSystem, class S>
 [[nodiscard]] Result<Salvage> salvage_frames(S& storage, const PolicyMarks* log, std::uint64_t end, const PathArg& path,

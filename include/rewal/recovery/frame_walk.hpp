@@ -121,7 +121,7 @@ class FrameWalk {
   /// Where the zeros at the end of the file begin, not before `begin`. None after a failure.
   [[nodiscard]] std::optional<std::uint64_t> zeros_before_the_end(std::uint64_t begin) noexcept {
     std::uint64_t zeros_from = begin;
-    for (std::uint64_t at = begin; at < source_.end();) {
+    for (std::uint64_t at = begin; (at = source_.next_data(at)) < source_.end();) {
       const Bytes bytes = source_.at(at, 1);
       if (bytes.empty()) return std::nullopt;
       std::size_t used = bytes.size();

@@ -84,6 +84,9 @@ struct FileState {
     }
     end.store(*found, std::memory_order_relaxed);  // no reader yet
     reserved = length = *found;
+    const auto status = files.status(file);
+    if (!status) return status.error();
+    counts_names = status->has_name;
     return {};
   }
 
@@ -91,7 +94,8 @@ struct FileState {
   [[nodiscard]] Result<void> sync() {
     if (auto synced = files.sync_data(file); !synced) return synced;
     const auto status = files.status(file);
-    return status ? still_there(*status, length) : status.error();
+    if (!status) return status.error();
+    return counts_names ? still_there(*status, length) : as_long_as(*status, length);
   }
 
   /// To be asked before the file is made longer: a file that had been cut would get back its length, with a hole.
@@ -227,6 +231,7 @@ struct FileState {
 
   // Written by the writing thread: write, truncate, preallocate and close, which never overlap.
   std::uint64_t reserved = 0;         // the file is at most this long
+  bool counts_names = true;           // by open: some file systems say of every file that it has none
   std::uint64_t length = 0;           // and at least this, which is not less than its logical end, or it was cut
   std::atomic<std::uint64_t> end{0};  // read by everyone
   std::atomic<bool> closed{false};    // read by everyone
