@@ -2,60 +2,24 @@
 //
 // One suite for every CRC-32C kernel that this processor runs, against a reference that works bit by bit.
 
-#include <rewal/crc32c/crc32c.hpp>
-
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/generators/catch_generators_range.hpp>
-
-#include <algorithm>
+#include <crc32c/reference.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <rewal/crc32c/crc32c.hpp>
 #include <string>
 #include <string_view>
-#include <thread>
-#include <utility>
 #include <vector>
 
 namespace {
 
 using namespace rewal::detail;
 
-std::uint32_t crc_bit_by_bit(const std::byte* data, std::size_t size) {
-  std::uint32_t state = 0xffffffff;
-  for (std::size_t i = 0; i < size; ++i) {
-    state ^= std::to_integer<std::uint32_t>(data[i]);
-    for (int bit = 0; bit < 8; ++bit) state = (state >> 1) ^ ((state & 1) != 0 ? 0x82f63b78u : 0u);
-  }
-  return ~state;
-}
-
-std::uint32_t crc_bit_by_bit(std::string_view text) {
-  return crc_bit_by_bit(reinterpret_cast<const std::byte*>(text.data()), text.size());
-}
-
-std::vector<std::byte> noise(std::size_t size) {
-  std::vector<std::byte> bytes(size);
-  std::uint64_t seed = 0x9e3779b97f4a7c15;
-  for (std::byte& byte : bytes) {
-    seed = seed * 6364136223846793005 + 1442695040888963407;
-    byte = static_cast<std::byte>(seed >> 56);
-  }
-  return bytes;
-}
-
-/// The checksum of every prefix of `bytes`, so that one bit-by-bit pass answers for all lengths.
-std::vector<std::uint32_t> crc_of_prefixes(const std::byte* bytes, std::size_t size) {
-  std::vector<std::uint32_t> prefixes{0};
-  std::uint32_t state = 0xffffffff;
-  for (std::size_t i = 0; i < size; ++i) {
-    state ^= std::to_integer<std::uint32_t>(bytes[i]);
-    for (int bit = 0; bit < 8; ++bit) state = (state >> 1) ^ ((state & 1) != 0 ? 0x82f63b78u : 0u);
-    prefixes.push_back(~state);
-  }
-  return prefixes;
-}
+using namespace rewal_test;
 
 /// Runs a test body once for each kernel, which is the one in use meanwhile.
 class EachKernel {
@@ -278,88 +242,6 @@ TEST_CASE("a flipped byte moves the checksum as recomputation would", "[crc32c]"
       REQUIRE(crc32c_flip(before, static_cast<std::uint8_t>(mask), bytes.size() - 1 - at) == after);
     }
   }
-}
-
-// Before main, and so, in this program, the first call of all.
-const std::uint32_t crc_before_main = crc32c(0, reinterpret_cast<const std::byte*>("123456789"), 9);
-
-TEST_CASE("the first call chooses a kernel, whichever function it is and however early it comes", "[crc32c]") {
-  REQUIRE(crc_before_main == 0xe3069283);
-  const auto bytes = noise(200);
-  const std::uint32_t expected = crc_bit_by_bit(bytes.data(), bytes.size());
-  std::vector<std::byte> place(bytes.size());
-  REQUIRE(Crc32cSlots<>::first_crc(0, nullptr, bytes.data(), bytes.size()) == expected);
-  REQUIRE(Crc32cSlots<>::first_copy(0, place.data(), bytes.data(), bytes.size()) == expected);
-  REQUIRE(place == bytes);
-  REQUIRE(Crc32cSlots<>::first_shift(0x12345678, 1000) == crc32c_shift_portable(0x12345678, 1000));
-}
-
-TEST_CASE("an unknown kernel is refused and the one in use stays", "[crc32c]") {
-  const std::string before(crc32c_active());
-  REQUIRE_FALSE(crc32c_select("no such kernel"));
-  REQUIRE(crc32c_active() == before);
-}
-
-TEST_CASE("threads may switch kernels under each other", "[crc32c]") {
-  const std::string before(crc32c_active());
-  const auto bytes = noise(500);
-  const std::uint32_t expected = crc_bit_by_bit(bytes.data(), bytes.size());
-  std::size_t wrong = 0;
-  std::thread other([] {
-    for (int round = 0; round < 200; ++round) {
-      for (const Crc32cKernel& kernel : crc32c_kernels()) crc32c_select(kernel.name);
-    }
-  });
-  for (int round = 0; round < 2000; ++round) {
-    if (crc32c(0, bytes.data(), bytes.size()) != expected) ++wrong;
-  }
-  other.join();
-  crc32c_select(before);
-  REQUIRE(wrong == 0);
-}
-
-/// a * b mod P, by the definition.
-std::uint32_t product(std::uint32_t a, std::uint32_t b) {
-  std::uint32_t sum = 0;
-  for (; a != 0; a <<= 1) {
-    if ((a & 0x80000000) != 0) sum ^= b;
-    b = crc32c_times_x(b);
-  }
-  return sum;
-}
-
-/// x^exponent mod P.
-std::uint32_t power(std::uint64_t exponent) {
-  std::uint32_t result = 0x80000000;
-  for (std::uint32_t square = 0x40000000; exponent != 0; exponent >>= 1) {
-    if ((exponent & 1) != 0) result = product(result, square);
-    square = product(square, square);
-  }
-  return result;
-}
-
-TEST_CASE("powers of x keep the laws of arithmetic", "[crc32c]") {
-  REQUIRE(power(32) == crc32c_polynomial);
-  REQUIRE(product(crc32c_power_minus_33(), power(33)) == power(0));
-  REQUIRE(crc32c_moved_portable(power(1000), power(234)) == power(1000 + 234 + 33));
-  REQUIRE(crc32c_shift_portable(power(7), 1000) == power(8007));
-}
-
-TEST_CASE("every factor of the tables is the power of x that it stands for", "[crc32c]") {
-  std::size_t wrong = 0;
-  for (std::size_t words = 0; words <= Crc32cFolds::max_words; ++words) {
-    if (product(crc32c_fold(words), power(33)) != power(64 * words)) ++wrong;
-  }
-  std::uint32_t unit = power(8);  // x^(8 * 16^place)
-  for (const auto& place : crc32c_shifts<>.at) {
-    std::uint32_t wanted = power(0);
-    for (const std::uint32_t factor : place) {
-      if (product(factor, power(33)) != wanted) ++wrong;
-      wanted = product(wanted, unit);
-    }
-    unit = wanted;
-  }
-  REQUIRE(wrong == 0);
 }
 
 }  // namespace
