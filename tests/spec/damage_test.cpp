@@ -2,18 +2,15 @@
 //
 // Damage: what was acknowledged is never destroyed, what a crash explains always opens, what is cut is saved first.
 
-#include <rewal/recovery/damage_search.hpp>
-#include <rewal/recovery/recovery.hpp>
-
+#include <algorithm>
 #include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>
-
-#include <algorithm>
 #include <cstring>
 #include <random>
+#include <rewal/recovery/damage_search.hpp>
+#include <rewal/recovery/recovery.hpp>
+#include <spec/damage_oracle.hpp>
 #include <string>
-#include <vector>
-
 #include <support/log_image.hpp>
 #include <support/opening.hpp>
 #include <support/test_disk.hpp>
@@ -22,76 +19,6 @@
 using namespace rewal_test;
 
 namespace {
-
-using rewal_torture::Row;
-
-/// What the promises demand of a log some of whose bytes have changed.
-struct Oracle {
-  const Log& log;
-  Row& row;
-
-  /// The first frame whose bytes are no longer those that were written.
-  [[nodiscard]] const Log::Place* first_bad(const Image& image) const {
-    for (const auto& place : log.places) {
-      if (!intact(image, place)) return &place;
-    }
-    return nullptr;
-  }
-  [[nodiscard]] bool intact(const Image& image, const Log::Place& place) const {
-    return place.end() <= image.size() &&
-           std::memcmp(image.data() + place.at, log.image.data() + place.at, place.size) == 0;
-  }
-  [[nodiscard]] bool survivor(const Image& image, std::size_t after, std::uint16_t with_flag) const {
-    return std::any_of(log.places.begin(), log.places.end(), [&](const auto& place) {
-      return place.at > after && (place.flags & with_flag) == with_flag && intact(image, place);
-    });
-  }
-
-  /// The bad frame ends where the file does, zeros aside, as its own header says.
-  static bool is_whole_by_its_size(const Image& image, std::size_t at) {
-    if (image.size() - at < 28 || as_text(Bytes(image).subspan(at, 4)) != "EWAL") return false;
-    std::uint64_t size = 0;
-    for (std::size_t i = 0; i < 4; ++i)
-      size |= std::uint64_t{std::to_integer<unsigned char>(image[at + 20 + i])} << 8 * i;
-    return size >= 28 && size <= image.size() - at &&
-           std::all_of(image.begin() + std::ptrdiff_t(at + size), image.end(),
-                       [](std::byte b) { return b == std::byte{0}; });
-  }
-
-  /// Opens `image` and holds the outcome against the promises.
-  template <class Disk>
-  void check(const Image& image) const {
-    ++row.count;
-    const Log::Place* const bad = first_bad(image);
-    if (bad == nullptr) return;
-    const bool foreign = bad->at == 0 && std::memcmp(image.data(), log.image.data(), 8) != 0;
-    const bool zeros_behind = std::all_of(image.begin() + std::ptrdiff_t(bad->at), image.end(),
-                                          [](std::byte b) { return b == std::byte{0}; });
-    const bool refuse = (foreign && !zeros_behind) || survivor(image, bad->at, synced_before);
-    const auto judged = judge_image<Disk>(image);
-    if (refuse) {
-      if (judged.ok()) FAIL("silent loss: damage at " << bad->at << " was cut");
-      if (judged.content() != image || !judged.changes().empty()) FAIL("refused, and altered");
-      if (!foreign && (judged.error() != Errc::corrupted || judged.error().offset() != bad->at ||
-                       judged.error().lsn() != bad->first_lsn)) {
-        FAIL("refused for another reason: " << judged.error().message());
-      }
-      return;
-    }
-    if (!judged.ok()) FAIL("false refusal: " << judged.error().message());
-    if (judged.opened.report().kept_bytes != bad->at || judged.content().size() != bad->at)
-      FAIL("kept too much or too little");
-    const bool to_save = survivor(image, bad->at, 0) || is_whole_by_its_size(image, bad->at);
-    if (judged.disk.state->copies.size() != (to_save ? 1 : 0))
-      FAIL("whole frames were cut unsaved, or there was nothing to save");
-    if (to_save && judged.disk.state->copies[0].second != Image(image.begin() + std::ptrdiff_t(bad->at), image.end()))
-      FAIL("the copy is not what was cut");
-  }
-};
-
-constexpr const char* single = "every bit flipped, every byte and sector zeroed";
-constexpr const char* several = "several damages, damaged sizes, compressed frames";
-constexpr const char* payloads = "payloads that hold frames, torn";
 
 Log log_with_sync_points() {
   Log log;
@@ -189,65 +116,6 @@ TEST_CASE("A log that begins at any LSN is protected from its first frame on", "
   }
 }
 
-TEMPLATE_TEST_CASE("A payload that holds frames, torn at every byte, opens", "[damage][figures]", MappedDisk,
-                   ReadDisk) {
-  Row row("G5", payloads, "files");
-  Log inner(1);
-  inner.some(3).some(12, synced_before).some(3, synced_before);
-  const std::string payload(as_text(inner.image));
-  for (const std::size_t before : Sizes{0, 1, 5}) {
-    for (const bool in_a_batch : {false, true}) {
-      Log log;
-      log.some(before);
-      const std::size_t kept = log.image.size();
-      if (in_a_batch) {
-        log.batch({{"first", ""}, {payload, "m"}, {"last", ""}}, before > 0 ? synced_before : std::uint16_t{0});
-      } else {
-        log.event(payload, "", before > 0 ? synced_before : std::uint16_t{0});
-      }
-      for (std::size_t size = kept; size < log.image.size(); ++size) {
-        // None, enough for the whole frame, and too few of all kinds.
-        for (const std::size_t zeros : Sizes{0, 4000, 1, 4, 6, 10, 11, 12, 27, 300}) {
-          if (kept == 0 && size > 0 && size < 5 && zeros > 0) continue;  // part of a magic before zeros: foreign
-          Image image(log.image.begin(), log.image.begin() + std::ptrdiff_t(size));
-          image.resize(size + zeros);
-          CAPTURE(before, in_a_batch, size, zeros);
-          ++row.count;
-          const auto judged = judge_image<TestType>(image);
-          REQUIRE(judged.ok());
-          REQUIRE(judged.content().size() == kept);
-        }
-      }
-    }
-  }
-}
-
-TEST_CASE("A payload that holds frames proves nothing, in whichever frame of the torn group it is", "[damage]") {
-  Log inner(8);
-  inner.some(20, synced_before);
-  Log log;
-  log.some(3);
-  const std::size_t kept = log.image.size();
-  log.event("lost in the crash", "", synced_before).event("whole").event(as_text(inner.image)).event("whole too");
-  for (std::size_t at = log.places[3].at + 8; at < log.places[3].end(); ++at) {
-    Image image = log.image;
-    image[at] ^= std::byte{0x40};
-    const auto judged = judge_image(image);
-    REQUIRE(judged.ok());
-    CHECK(judged.opened.report().kept_bytes == kept);
-    CHECK(judged.disk.state->copies.size() == 1);
-  }
-}
-
-TEST_CASE("A payload that holds frames, with its own frame whole behind a sync, is proof like any other", "[damage]") {
-  Log inner(1);
-  inner.some(4);
-  Log log;
-  log.some(3).event(as_text(inner.image), "", synced_before);
-  log.image[log.places[1].at + 30] ^= std::byte{1};
-  CHECK_FALSE(judge_image(log.image).ok());
-}
-
 TEST_CASE("A frame proves damage only if its LSN can be the log's, its records are right and it says so", "[damage]") {
   Image records;
   put_record(records, bytes_of("payload"));
@@ -291,152 +159,5 @@ TEST_CASE("Proof is found at every distance, and behind frames of every size", "
       Oracle{log, row}.check<MappedDisk>(image);
       Oracle{log, row}.check<ReadDisk>(image);
     }
-  }
-}
-
-// ---- compressed frames -------------------------------------------------------------------------------------------
-
-namespace {
-
-/// Few bytes that stand for many records, as compressors make them.
-Log& squeezed(Log& log, std::uint32_t count, std::string_view region, std::uint16_t flags = 0) {
-  const Lsn first = log.next_lsn();
-  log.add({.first_lsn = first, .count = count, .flags = std::uint16_t(compressed | flags), .region = bytes_of(region)});
-  return log.jump_to(first + count);
-}
-
-}  // namespace
-
-TEMPLATE_TEST_CASE("A compressed frame holds more records than its bytes say, and is protected all the same",
-                   "[damage][figures]", MappedDisk, ReadDisk) {
-  Row row("G5", several, "files");
-  // Proof right behind it, and behind further frames that are squeezed as much; sizes that other frames' sizes reach.
-  for (const std::size_t between : Sizes{0, 1, 3}) {
-    Log log;
-    log.some(3);
-    squeezed(log, 500, "five hundred records");
-    for (std::size_t i = 0; i < between; ++i) squeezed(log, 1000, std::string(4 + 31 * i, 'c'));
-    log.some(1, synced_before);
-    const auto& bad = log.places[3];
-    for (std::size_t bit = bad.at * 8; bit < bad.end() * 8; ++bit) {
-      Image image = log.image;
-      image[bit / 8] ^= std::byte{1} << static_cast<int>(bit % 8);
-      CAPTURE(between, bit / 8 - bad.at, bit % 8);
-      Oracle{log, row}.check<TestType>(image);
-    }
-  }
-}
-
-TEST_CASE("A log that begins with a compressed frame is protected from there on", "[damage][figures]") {
-  Row row("G5", several, "files");
-  Log log;
-  squeezed(log, 500, "five hundred records").some(2, synced_before);
-  for (std::size_t at = At::count; at < log.places[0].end(); ++at) {
-    if (at >= At::first_lsn && at < At::size) continue;  // with its LSN damaged and nothing before it, L is not known
-    Image image = log.image;
-    image[at] ^= std::byte{0x10};
-    CAPTURE(at);
-    Oracle{log, row}.check<MappedDisk>(image);
-  }
-}
-
-TEMPLATE_TEST_CASE("A compressed frame that shows the frames in its payload, torn at every byte, opens",
-                   "[damage][figures]", MappedDisk, ReadDisk) {
-  Row row("G5", payloads, "files");
-  Log inner(4);
-  inner.some(9, synced_before);
-  Log log;
-  log.some(3);
-  const std::size_t kept = log.image.size();
-  squeezed(log, 70, "stored: " + std::string(as_text(inner.image)) + " and the rest", synced_before);
-  for (std::size_t size = kept; size < log.image.size(); ++size) {
-    for (const std::size_t zeros : Sizes{0, 1, 4000}) {
-      Image image = cut(log.image, size);
-      image.resize(size + zeros);
-      CAPTURE(size, zeros);
-      ++row.count;
-      const auto judged = judge_image<TestType>(image);
-      REQUIRE(judged.ok());
-      REQUIRE(judged.content().size() == kept);
-    }
-  }
-}
-
-// ---- several bad frames ------------------------------------------------------------------------------------------
-
-TEMPLATE_TEST_CASE("Payloads that hold frames, each of their own frames torn anywhere, open", "[damage][figures]",
-                   MappedDisk, ReadDisk) {
-  Row row("G5", payloads, "files");
-  // A copy of another log in pieces, whose LSNs keep pace with those of the log that it is copied to.
-  Log log;
-  log.some(3);
-  const std::size_t kept = log.image.size();
-  for (int piece = 0; piece < 4; ++piece) {
-    Log inner(log.next_lsn() + 1);
-    inner.some(5, synced_before).some(5, synced_before);
-    log.event(as_text(inner.image), "", piece == 0 ? synced_before : std::uint16_t{0});
-    if (piece == 1) log.some(2);
-  }
-  std::mt19937 random(20250301);
-  for (int round = 0; round < 4000; ++round) {
-    Image image = log.image;
-    for (const auto& place : log.places) {
-      // The first is torn always, else it would be kept; whatever its records say of its size is there.
-      if (place.at < kept || place.size < 200 || (place.at > kept && random() % 3 == 0)) continue;
-      const std::size_t from = place.at + 30 + random() % (place.size - 30);
-      const std::size_t to = from + 1 + random() % (place.end() - from);
-      for (std::size_t at = from; at < to; ++at) image[at] = static_cast<std::byte>(random());
-    }
-    if (round % 3 != 0) image = cut(image, kept + random() % (image.size() - kept + 1));
-    CAPTURE(round);
-    ++row.count;
-    const auto judged = judge_image<TestType>(image);
-    REQUIRE(judged.ok());
-    REQUIRE(judged.content().size() == kept);
-  }
-}
-
-TEST_CASE("A second bad frame with a damaged size hides no proof", "[damage][figures]") {
-  Row row("G5", several, "files");
-  Log log;
-  log.some(3).event("bad").event("whole").event("bad size", "meta").some(4, synced_before);
-  for (const bool whole_between : {false, true}) {
-    for (std::size_t bit = 0; bit < 32; ++bit) {
-      Image image = log.image;
-      image[log.places[3].end() - 5] ^= std::byte{1};
-      if (!whole_between) image[log.places[4].end() - 5] ^= std::byte{1};
-      image[log.places[5].at + At::size + bit / 8] ^= std::byte{1} << static_cast<int>(bit % 8);
-      CAPTURE(bit);
-      Oracle{log, row}.check<MappedDisk>(image);
-    }
-  }
-}
-
-TEST_CASE("A second bad frame with a damaged LSN, version or magic hides no proof", "[damage][figures]") {
-  Row row("G5", several, "files");
-  Log log;
-  log.some(3).event("bad").event("bad too", "meta").some(4, synced_before);
-  for (std::size_t at = log.places[4].at; at < log.places[4].at + At::size; ++at) {
-    Image image = log.image;
-    image[log.places[3].end() - 5] ^= std::byte{1};
-    image[at] ^= std::byte{1};
-    CAPTURE(at);
-    Oracle{log, row}.check<MappedDisk>(image);
-    Oracle{log, row}.check<ReadDisk>(image);
-  }
-}
-
-TEST_CASE("A payload cannot hide proof behind a header of its own", "[damage][figures]") {
-  Row row("G5", several, "files");
-  // As the next frame would begin, and claims everything behind it.
-  Image claim = Frame{.first_lsn = 5}.image();
-  poke(claim, At::size, 400, 4);
-  Log log;
-  log.some(3).event(std::string(as_text(claim)) + "and more").some(9, synced_before);
-  for (std::size_t at = log.places[3].at; at < log.places[3].end(); ++at) {
-    Image image = log.image;
-    image[at] ^= std::byte{0x21};
-    CAPTURE(at);
-    Oracle{log, row}.check<MappedDisk>(image);
   }
 }
