@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <rewal/wal.hpp>
+#include <stdexcept>
 #include <string>
 #include <support/blocking_storage.hpp>
 #include <support/harness.hpp>
