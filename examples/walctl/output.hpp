@@ -70,7 +70,7 @@ class Output {
     return code;
   }
   int failure(std::string_view file, const rewal::Error& error, int code = exit_failure) {
-    return failure(file, error.message(), code);
+    return failure(file, error.in_file(nullptr).message(), code);  // the file's name stands before it
   }
 
   /// Figures of the summary.

@@ -43,6 +43,7 @@
 #include <rewal/lsn.hpp>
 #include <rewal/out_of_memory.hpp>
 #include <rewal/result.hpp>
+#include <rewal/storage/file_names.hpp>
 #include <rewal/storage/native_file.hpp>
 #include <rewal/storage/own_file.hpp>
 #include <rewal/storage/path.hpp>
@@ -63,7 +64,7 @@ class BasicCursor {
     if (auto checked = path.usable(); !checked) return checked.error();
     return or_not_enough_memory([&]() -> Result<BasicCursor> {
       auto state = std::make_unique<State>(std::move(files));
-      if (auto opened = state->open(path.native()); !opened) return opened.error();
+      if (auto opened = state->open(path.native()); !opened) return detail::in_file(opened.error(), path.native());
       return BasicCursor(std::move(state));
     });
   }
@@ -116,21 +117,23 @@ struct BasicCursor<FileSystem>::State {
   State& operator=(const State&) = delete;
   ~State() { static_cast<void>(close()); }
 
-  [[nodiscard]] Result<void> open(const NativePath& path) {
+  [[nodiscard]] Result<void> open(const NativePath& name) {
+    path = name;
     const auto opened = open_own(file, in_forks, this, &leave_to_parent, [&] { return files.open_or_create(path); });
     if (!opened) {
-      return told(opened.error(), "opening the cursor's file failed: check its path and permissions");
+      return told_as(opened.error(), "opening the cursor's file failed: check its path and permissions");
     }
     is_open = true;
     if (auto locked = files.lock(file); !locked) {
-      return told(locked.error(), locked.error() == Errc::file_locked
-                                      ? "another cursor holds this file: close it first, in this or the other process"
-                                      : "locking the cursor's file failed: keep it where flock is supported");
+      return told_as(locked.error(),
+                     locked.error() == Errc::file_locked
+                         ? "another cursor holds this file: close it first, in this or the other process"
+                         : "locking the cursor's file failed: keep it where flock is supported");
     }
     const auto found = read();
-    if (!found) return told(found.error(), "reading the cursor's file failed: check the device");
+    if (!found) return told_as(found.error(), "reading the cursor's file failed: check the device");
     switch (found->meaning) {
-      case CursorImage::Meaning::fresh: return create(path);
+      case CursorImage::Meaning::fresh: return create();
       case CursorImage::Meaning::value: newest = found->newest; return put(newest);
       case CursorImage::Meaning::damaged:
         return Error(Errc::corrupted,
@@ -156,12 +159,12 @@ struct BasicCursor<FileSystem>::State {
     return CursorImage::read(Bytes(content.data(), filled), *size);
   }
 
-  [[nodiscard]] Result<void> create(const NativePath& path) {
+  [[nodiscard]] Result<void> create() {
     const auto image = CursorImage::fresh();
     if (auto written = write(image, 0); !written) return written;
-    if (auto synced = files.sync_all(file); !synced) return told(synced.error(), sync_failed);
+    if (auto synced = files.sync_all(file); !synced) return told_as(synced.error(), sync_failed);
     if (auto synced = files.sync_directory_of(path); !synced) {
-      return told(synced.error(), "fsync of the cursor's directory failed: check its permissions and the device");
+      return told_as(synced.error(), "fsync of the cursor's directory failed: check its permissions and the device");
     }
     newest = CursorImage::first_slots[1];
     return {};
@@ -174,8 +177,9 @@ struct BasicCursor<FileSystem>::State {
     if (!files.holds_lock(file)) return not_this_process();
     const CursorSlot next{newest.sequence + 1, lsn};
     if (auto done = put(next); !done) {
-      first_error = done.error();
-      return done;
+      const Error error = detail::in_file(done.error(), path);
+      first_error = error;
+      return error;
     }
     newest = next;
     return {};
@@ -186,7 +190,7 @@ struct BasicCursor<FileSystem>::State {
     std::array<std::byte, CursorSlot::bytes> bytes;
     slot.store(bytes.data());
     if (auto written = write(bytes, CursorImage::offset_of(slot.sequence)); !written) return written;
-    if (auto synced = files.sync_data(file); !synced) return told(synced.error(), sync_failed);
+    if (auto synced = files.sync_data(file); !synced) return told_as(synced.error(), sync_failed);
     return {};
   }
 
@@ -202,7 +206,7 @@ struct BasicCursor<FileSystem>::State {
         offset += *count;
         idle = 0;
       } else if (count.error().system() != std::errc::interrupted || ++idle == most_interruptions) {
-        return told(count.error(), "writing the cursor's file failed: make room or check the device");
+        return told_as(count.error(), "writing the cursor's file failed: make room or check the device");
       }
     }
     return {};
@@ -214,7 +218,7 @@ struct BasicCursor<FileSystem>::State {
     // By name: a forked child keeps the file open beyond this descriptor.
     if (files.holds_lock(file)) result = files.unlock(file);
     if (auto closed = files.close(file); result && !closed) result = closed;
-    if (!result) return told(result.error(), "closing the cursor's file failed: check the device");
+    if (!result) return in_file(told_as(result.error(), "closing the cursor's file failed: check the device"), path);
     return {};
   }
 
@@ -228,17 +232,13 @@ struct BasicCursor<FileSystem>::State {
     [[maybe_unused]] const auto closes_it = std::move(self.file);
   }
 
-  /// The file system speaks of a log.
-  [[nodiscard]] static Error told(const Error& error, const char* what) noexcept {
-    return {error.code(), error.system(), what};
-  }
-
   static constexpr unsigned most_interruptions = 100;
   static constexpr const char* sync_failed =
       "fsync of the cursor's file failed: what was committed may be lost, check the device and open the cursor again";
 
   [[no_unique_address]] FileSystem files;
   std::mutex mutex;  // of everything below
+  NativePath path;
   typename FileSystem::File file;
   bool is_open = false;
   CursorSlot newest;

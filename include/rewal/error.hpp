@@ -92,7 +92,7 @@ namespace detail {
 
 }  // namespace detail
 
-/// What went wrong, and where. Trivially copyable.
+/// What went wrong, and where. Trivially copyable. Two that differ in their file alone are equal.
 class [[nodiscard]] Error {
  public:
   Error(Errc code) noexcept : code_(code) {}
@@ -113,6 +113,17 @@ class [[nodiscard]] Error {
   /// LSN concerned, where one is known.
   [[nodiscard]] std::optional<Lsn> lsn() const noexcept { return has_lsn_ ? std::optional(lsn_) : std::nullopt; }
 
+  /// The file concerned, where one is known, as the log was given its path (UTF-8); else empty.
+  [[nodiscard]] std::string_view file() const noexcept {
+    return file_ != nullptr ? std::string_view(file_) : std::string_view();
+  }
+
+  /// The same error, with its file. `name` is kept as a pointer: pass text that lives for ever, or null for none.
+  [[nodiscard]] Error in_file(const char* name) const noexcept {
+    Error copy = *this;
+    copy.file_ = name;
+    return copy;
+  }
   /// The same error, with its place.
   [[nodiscard]] Error at_offset(std::uint64_t offset) const noexcept {
     Error copy = *this;
@@ -130,6 +141,7 @@ class [[nodiscard]] Error {
   /// One sentence: what happened, where, what the system said and what to do.
   [[nodiscard]] std::string message() const {
     std::string text(detail::name_of(code_));
+    if (file_ != nullptr) text.append(" in ").append(file_);
     if (has_offset_) text += " at offset " + std::to_string(offset_);
     if (has_lsn_) text += (has_offset_ ? ", LSN " : " at LSN ") + std::to_string(lsn_);
     text += ": ";
@@ -156,6 +168,7 @@ class [[nodiscard]] Error {
   std::uint64_t offset_ = 0;
   Lsn lsn_ = 0;
   const char* detail_ = nullptr;
+  const char* file_ = nullptr;
 };
 
 template <class Traits>

@@ -115,7 +115,7 @@ class Dump {
         [&](const rewal::Error& error) {
           ++bad_places_;
           code_ = worst(code_, error == rewal::Errc::compressor_required ? int{exit_failure} : int{exit_damage});
-          output_.message(options_.log, error.message());
+          output_.message(options_.log, error.in_file(nullptr).message());
           return !options_.strict;
         });
     if (!done) return done.error();

@@ -23,6 +23,7 @@
 #include <rewal/queue/ring_span.hpp>
 #include <rewal/read/shared_log.hpp>
 #include <rewal/result.hpp>
+#include <rewal/storage/file_names.hpp>
 #include <rewal/storage/storage.hpp>
 
 namespace rewal::detail {
@@ -148,7 +149,7 @@ class StorageAppender {
   }
 
   [[nodiscard]] Outcome failed(const Error& error) noexcept {
-    error_ = error;
+    error_ = named_by(shared_.storage, error);
     return Outcome::failed;
   }
 

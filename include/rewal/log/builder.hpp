@@ -31,6 +31,7 @@
 #include <rewal/read/shared_log.hpp>
 #include <rewal/recovery/recovery.hpp>
 #include <rewal/result.hpp>
+#include <rewal/storage/file_names.hpp>
 #include <rewal/storage/file_storage.hpp>
 #include <rewal/storage/path.hpp>
 #include <rewal/storage/storage.hpp>
@@ -204,7 +205,7 @@ class [[nodiscard]] Builder {
   [[nodiscard]] Result<Wal<S, C, I, H>> open_on(S storage) {
     auto shared = std::make_shared<Shared>(std::move(storage), std::move(compressor_), options_.max_frame_bytes);
     auto recovered = detail::recover(*shared, options_.recovery, options_.start_lsn);
-    if (!recovered) return recovered.error();
+    if (!recovered) return detail::named_by(shared->storage, recovered.error());
     const std::uint64_t end = recovered->report.kept_bytes;
     shared->written_end.store(end, std::memory_order_release);
     auto core = std::make_unique<Core>(std::move(shared), std::move(indexer_), std::move(hooks_), options_,

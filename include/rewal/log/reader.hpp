@@ -32,6 +32,7 @@
 #include <rewal/recovery/examiner.hpp>
 #include <rewal/recovery/frame_walk.hpp>
 #include <rewal/result.hpp>
+#include <rewal/storage/file_names.hpp>
 #include <rewal/storage/path.hpp>
 #include <rewal/storage/read_only.hpp>
 
@@ -132,7 +133,9 @@ class [[nodiscard]] Reader {
       detail::SparseIndex index;  // of its own: a later refresh() goes on behind what was indexed
       const std::uint64_t size = end();
       detail::Examiner<Stored> examiner(shared_->storage, shared_.get(), size, 1);
-      if (auto examined = examiner.run(index, settings); !examined) return examined.error();
+      if (auto examined = examiner.run(index, settings); !examined) {
+        return detail::named_by(shared_->storage, examined.error());
+      }
       return examination_of(examiner.findings());
     });
   }
@@ -158,7 +161,7 @@ class [[nodiscard]] Reader {
     seen.proof_at = found.beyond.proof_at;
     if (found.verdict == Verdict::foreign) return seen;
     auto beyond = detail::frames_beyond(shared_->storage, shared_.get(), found.tally.end, found.size);
-    if (!beyond) return beyond.error();
+    if (!beyond) return detail::named_by(shared_->storage, beyond.error());
     seen.beyond = beyond->frames;
     seen.zero_bytes = found.size - beyond->end;
     return seen;

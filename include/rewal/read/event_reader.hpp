@@ -35,6 +35,7 @@
 #include <rewal/read/frame_cursor.hpp>
 #include <rewal/read/shared_log.hpp>
 #include <rewal/read/source.hpp>
+#include <rewal/storage/file_names.hpp>
 
 namespace rewal::detail {
 
@@ -106,9 +107,9 @@ class EventReader {
 
   /// Ends the reading with an error that is returned from now on.
   Read fail(const Error& error) noexcept {
+    error_ = reading_ != nullptr ? named_by(reading_->storage, error) : error;
     reading_ = nullptr;
     records_left_ = 0;
-    error_ = error;
     return Read::failed;
   }
 

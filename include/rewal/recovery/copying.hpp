@@ -28,6 +28,7 @@
 #include <rewal/read/source.hpp>
 #include <rewal/recovery/frame_walk.hpp>
 #include <rewal/result.hpp>
+#include <rewal/storage/file_names.hpp>
 #include <rewal/storage/new_file.hpp>
 #include <rewal/storage/path.hpp>
 
@@ -69,20 +70,20 @@ template <class FileSystem = NativeFileSystem, class S, class Belongs>
   if (auto usable = path.usable(); !usable) return usable.error();
   return or_not_enough_memory([&]() -> Result<Lsn> {
     NewFile<FileSystem> copy(path.native(), std::move(files));
-    if (auto created = copy.create(mode); !created) return created.error();
+    if (auto created = copy.create(mode); !created) return copy.in_file(created.error());
     GatheredWrites<NewFile<FileSystem>> writes(copy);
     FrameCursor<S> cursor(Source<S>(storage, log, end), 0);
     Lsn highest = 0;
     for (;;) {
       const Walk walk = cursor.next();
-      if (walk == Walk::failed) return cursor.error();
-      if (walk == Walk::bad && !bad_is_end) return damage_at(cursor.offset(), cursor.validity());
+      if (walk == Walk::failed) return named_by(storage, cursor.error());
+      if (walk == Walk::bad && !bad_is_end) return named_by(storage, damage_at(cursor.offset(), cursor.validity()));
       if (walk != Walk::frame || !belongs(cursor.offset(), cursor.header())) break;
       highest = (std::max)(highest, cursor.header().last_lsn());
-      if (auto written = writes.append(cursor.frame()); !written) return written.error();
+      if (auto written = writes.append(cursor.frame()); !written) return copy.in_file(written.error());
     }
-    if (auto written = writes.flush(); !written) return written.error();
-    if (auto finished = copy.finish(); !finished) return finished.error();
+    if (auto written = writes.flush(); !written) return copy.in_file(written.error());
+    if (auto finished = copy.finish(); !finished) return copy.in_file(finished.error());
     return highest;
   });
 }
@@ -104,12 +105,12 @@ template <class FileSystem = NativeFileSystem, class S>
   if (auto usable = path.usable(); !usable) return usable.error();
   return or_not_enough_memory([&]() -> Result<Salvage> {
     NewFile<FileSystem> copy(path.native(), std::move(files));
-    if (auto created = copy.create(mode); !created) return created.error();
+    if (auto created = copy.create(mode); !created) return copy.in_file(created.error());
     FrameWalk<S> walk(storage, log, 0, end);
     Salvage salvage;
     for (;;) {
       const auto next = walk.next();
-      if (!next) return next.error();
+      if (!next) return named_by(storage, next.error());
       if (!*next) break;
       const FrameInfo& frame = **next;
       if (frame.validity != FrameValidity::valid) {
@@ -118,7 +119,7 @@ template <class FileSystem = NativeFileSystem, class S>
         continue;
       }
       const Bytes bytes = walk.bytes_of_last(frame);
-      if (bytes.empty()) return walk.error();
+      if (bytes.empty()) return named_by(storage, walk.error());
       std::vector<std::byte> owned(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(frame.size));
       if (salvage.frames == 0 && frame.synced_before) {
         store_le(owned.data() + format::flags_at,
@@ -126,13 +127,13 @@ template <class FileSystem = NativeFileSystem, class S>
         store_le(owned.data() + owned.size() - format::trailer_bytes,
                  crc32c(0, owned.data(), owned.size() - format::trailer_bytes));
       }
-      if (auto written = copy.append(bytes_of(owned)); !written) return written.error();
+      if (auto written = copy.append(bytes_of(owned)); !written) return copy.in_file(written.error());
       ++salvage.frames;
       salvage.events += frame.count;
       salvage.last_lsn = (std::max)(salvage.last_lsn, frame.last_lsn);
     }
     salvage.bytes = copy.size();
-    if (auto finished = copy.finish(); !finished) return finished.error();
+    if (auto finished = copy.finish(); !finished) return copy.in_file(finished.error());
     return salvage;
   });
 }

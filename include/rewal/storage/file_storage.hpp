@@ -19,6 +19,7 @@
 #include <rewal/error.hpp>
 #include <rewal/out_of_memory.hpp>
 #include <rewal/result.hpp>
+#include <rewal/storage/file_names.hpp>
 #include <rewal/storage/file_state.hpp>
 #include <rewal/storage/mapping.hpp>
 #include <rewal/storage/native_file.hpp>
@@ -43,23 +44,25 @@ class BasicFileStorage {
     if (auto checked = path.usable(); !checked) return checked.error();
     return or_not_enough_memory([&]() -> Result<BasicFileStorage> {
       auto state = std::make_unique<State>(std::move(files), path.native());
-      if (auto opened = state->open(mode); !opened) return opened.error();
+      if (auto opened = state->open(mode); !opened) return detail::in_file(opened.error(), path.native());
       return BasicFileStorage(std::move(state));
     });
   }
 
   /// Appends at the end with one system call; returns how many bytes it took. EINTR is returned, not repeated.
-  [[nodiscard]] Result<std::size_t> write(Bytes bytes) { return is_open() ? state_->write(bytes) : Errc::closed; }
+  [[nodiscard]] Result<std::size_t> write(Bytes bytes) {
+    return is_open() ? named(state_->write(bytes)) : Errc::closed;
+  }
 
   /// Everything written, and the end of the file, survive a power loss once this succeeded. Never repeated inside.
   /// Errors: besides the fsync's own, io with std::errc::no_such_file_or_directory for a file that was removed or
   /// replaced meanwhile, and corrupted for one that somebody else made shorter.
-  [[nodiscard]] Result<void> sync() { return is_open() ? state_->sync() : Errc::closed; }
+  [[nodiscard]] Result<void> sync() { return is_open() ? named(state_->sync()) : Errc::closed; }
 
   /// Makes `n` the end and cuts the file there; beyond the end it adds zeros. Bytes that are cut must no longer be
   /// touched through a mapping. While one is held Windows cuts nothing: zeros then stay behind the end, as preallocated
   /// space does, and other bytes are error 1224.
-  [[nodiscard]] Result<void> truncate(std::uint64_t n) { return is_open() ? state_->truncate(n) : Errc::closed; }
+  [[nodiscard]] Result<void> truncate(std::uint64_t n) { return is_open() ? named(state_->truncate(n)) : Errc::closed; }
 
   /// The end: where the next write goes. Preallocated space does not count.
   [[nodiscard]] Result<std::uint64_t> size() const {
@@ -69,7 +72,7 @@ class BasicFileStorage {
 
   /// Copies from `offset` on; may be short, and 0 is the end.
   [[nodiscard]] Result<std::size_t> read_at(std::span<std::byte> into, std::uint64_t offset) const {
-    return is_open() ? state_->read_at(into, offset) : Errc::closed;
+    return is_open() ? named(state_->read_at(into, offset)) : Errc::closed;
   }
 
   /// Cuts preallocated space, releases the lock, closes. Waits for a read_at in progress, never for a mapping; where a
@@ -78,7 +81,7 @@ class BasicFileStorage {
   /// has met an error or refused the file, and then nothing more may change.
   [[nodiscard]] Result<void> close() {
     if (!is_open()) return {};
-    return state_->close();
+    return named(state_->close());
   }
 
   /// The bytes [0, size), size being at most size(), for as long as the pointer lives. A device error, or another
@@ -86,12 +89,12 @@ class BasicFileStorage {
   [[nodiscard]] Result<std::shared_ptr<const Mapping>> map(std::uint64_t size) const {
     using Mapped = Result<std::shared_ptr<const Mapping>>;
     if (!is_open()) return Errc::closed;
-    return or_not_enough_memory([&]() -> Mapped { return state_->map(size); });
+    return or_not_enough_memory([&]() -> Mapped { return named(state_->map(size)); });
   }
 
   /// Makes the file at least `size` bytes long, with room on the device. The logical end stays.
   [[nodiscard]] Result<void> preallocate(std::uint64_t size) {
-    return is_open() ? state_->preallocate(size) : Errc::closed;
+    return is_open() ? named(state_->preallocate(size)) : Errc::closed;
   }
 
   /// Whether space reserved ahead is of no use here, since the file system copies what is overwritten.
@@ -108,13 +111,24 @@ class BasicFileStorage {
     if (!is_open()) return Errc::closed;
     return or_not_enough_memory([&]() -> Result<std::string> {
       const auto path = SavedCopy<FileSystem>(state_->files, state_->path, state_->file, offset).save(bytes);
-      if (!path) return path.error();
+      if (!path) return in_file(path.error());
       return to_utf8(*path);
     });
   }
 
+  /// The error, with the name of this file.
+  [[nodiscard]] Error in_file(const Error& error) const noexcept {
+    return state_ == nullptr ? error : detail::in_file(error, state_->path);
+  }
+
  private:
   using State = FileState<FileSystem>;
+
+  template <class T>
+  [[nodiscard]] REWAL_INLINE Result<T> named(Result<T>&& result) const {
+    if (REWAL_UNLIKELY(!result)) return in_file(result.error());
+    return std::move(result);
+  }
 
   explicit BasicFileStorage(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
 

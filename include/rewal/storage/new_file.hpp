@@ -16,6 +16,7 @@
 #include <rewal/bytes.hpp>
 #include <rewal/error.hpp>
 #include <rewal/result.hpp>
+#include <rewal/storage/file_names.hpp>
 #include <rewal/storage/native_file.hpp>
 #include <rewal/storage/path.hpp>
 
@@ -63,15 +64,18 @@ class NewFile {
         continue;
       }
       if (count) return Error(Errc::short_write);
-      if (count.error().system() != std::errc::interrupted || ++fruitless == most_interruptions) return count.error();
+      if (count.error().system() != std::errc::interrupted || ++fruitless == most_interruptions) {
+        return told_as(count.error(), "writing the copy failed: make room or check the device, then copy again");
+      }
     }
     return {};
   }
 
   /// The file is there under its name, durably.
   [[nodiscard]] Result<void> finish() {
-    if (auto synced = files_.sync_all(file_); !synced) return synced;
-    if (auto closed = files_.close(file_); !closed) return closed;
+    constexpr const char* what = "fsync of the copy failed: check the device, then copy again";
+    if (auto synced = files_.sync_all(file_); !synced) return told_as(synced.error(), what);
+    if (auto closed = files_.close(file_); !closed) return told_as(closed.error(), what);
     if (auto renamed = files_.rename_new(*temporary_, path_); !renamed) {
       return files_.exists_already(renamed.error()) ? exists() : renamed;
     }
@@ -80,6 +84,9 @@ class NewFile {
   }
 
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+
+  /// The error, with the name of the new file.
+  [[nodiscard]] Error in_file(const Error& error) const noexcept { return detail::in_file(error, path_); }
 
  private:
   static constexpr unsigned most_tries = 1000;

@@ -74,7 +74,7 @@ struct PosixFileSystem : PosixNames {
   /// Opens what is there, for reading and for fsync.
   [[nodiscard]] static Result<File> open_existing(const NativePath& path) noexcept {
     return open_regular(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0,
-                        "opening a file beside the log failed: check its permissions");
+                        "opening the file failed: check its path and permissions");
   }
 
   /// Whether overwriting copies, so that space reserved ahead is of no use.

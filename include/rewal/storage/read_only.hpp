@@ -17,7 +17,9 @@
 #include <utility>
 
 #include <rewal/error.hpp>
+#include <rewal/out_of_memory.hpp>
 #include <rewal/result.hpp>
+#include <rewal/storage/file_names.hpp>
 #include <rewal/storage/native_file.hpp>
 #include <rewal/storage/path.hpp>
 
@@ -31,25 +33,37 @@ class BasicReadOnlyFile {
   [[nodiscard]] static Result<BasicReadOnlyFile> open(const PathArg& path, FileSystem files = {}) {
     if (auto usable = path.usable(); !usable) return usable.error();
     auto file = files.open_existing(path.native());
-    if (!file) return file.error();
-    return BasicReadOnlyFile(std::move(files), std::move(*file));
+    if (!file) return detail::in_file(file.error(), path.native());
+    return or_not_enough_memory([&]() -> Result<BasicReadOnlyFile> {
+      return BasicReadOnlyFile(std::move(files), std::move(*file), path.native());
+    });
   }
 
-  [[nodiscard]] Result<std::uint64_t> size() const { return files_.size(file_); }
+  [[nodiscard]] Result<std::uint64_t> size() const { return named(files_.size(file_)); }
   [[nodiscard]] Result<std::size_t> read_at(std::span<std::byte> into, std::uint64_t offset) const {
-    return files_.read_at(file_, into, offset);
+    return named(files_.read_at(file_, into, offset));
   }
   [[nodiscard]] std::uint64_t next_data(std::uint64_t offset) const noexcept {
     if constexpr (requires { files_.next_data(file_, offset); }) return files_.next_data(file_, offset);
     return offset;
   }
 
+  /// The error, with the name of this file.
+  [[nodiscard]] Error in_file(const Error& error) const noexcept { return detail::in_file(error, path_); }
+
  private:
-  BasicReadOnlyFile(FileSystem files, typename FileSystem::File file) noexcept
-      : files_(std::move(files)), file_(std::move(file)) {}
+  BasicReadOnlyFile(FileSystem files, typename FileSystem::File file, NativePath path) noexcept
+      : files_(std::move(files)), file_(std::move(file)), path_(std::move(path)) {}
+
+  template <class T>
+  [[nodiscard]] Result<T> named(Result<T>&& result) const {
+    if (!result) return in_file(result.error());
+    return std::move(result);
+  }
 
   [[no_unique_address]] FileSystem files_;
   typename FileSystem::File file_;
+  NativePath path_;
 };
 
 /// `size` and `read_at` of a storage, and nothing else of it.
@@ -63,6 +77,8 @@ class ReadOnly {
     if constexpr (requires { storage_.next_data(offset); }) return storage_.next_data(offset);
     return offset;
   }
+
+  [[nodiscard]] Error in_file(const Error& error) const noexcept { return named_by(storage_, error); }
 
   /// Of bytes that were there once: those that are there no more are zeros.
   [[nodiscard]] Result<std::size_t> read_at(std::span<std::byte> into, std::uint64_t offset) {

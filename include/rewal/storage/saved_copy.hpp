@@ -24,6 +24,7 @@
 #include <rewal/error.hpp>
 #include <rewal/platform.hpp>
 #include <rewal/result.hpp>
+#include <rewal/storage/file_names.hpp>
 #include <rewal/storage/path.hpp>
 
 namespace rewal::detail {
@@ -53,15 +54,15 @@ class SavedCopy {
         continue;
       }
       if (!temporary_) {
-        if (auto written = write_temporary(bytes); !written) return written.error();
+        if (auto written = write_temporary(bytes); !written) return in_file(written.error(), name);
       }
       auto renamed = files_.rename_new(*temporary_, name);
       if (renamed) {
         temporary_.reset();
-        if (auto synced = files_.sync_directory_of(name); !synced) return synced.error();
+        if (auto synced = files_.sync_directory_of(name); !synced) return in_file(synced.error(), name);
         return name;
       }
-      if (!files_.exists_already(renamed.error())) return renamed.error();
+      if (!files_.exists_already(renamed.error())) return in_file(renamed.error(), name);
     }
     return Error(Errc::io, std::make_error_code(std::errc::file_exists),
                  "too many saved copies stand beside the log: move the .cut- files elsewhere");
@@ -128,7 +129,10 @@ class SavedCopy {
         continue;
       }
       if (count) return Error(Errc::short_write);
-      if (count.error().system() != std::errc::interrupted || ++idle == most_interruptions) return count.error();
+      if (count.error().system() != std::errc::interrupted || ++idle == most_interruptions) {
+        return told_as(count.error(),
+                       "saving what is to be cut failed, and nothing was cut: make room or check the device");
+      }
     }
     return {};
   }

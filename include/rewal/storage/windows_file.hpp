@@ -99,7 +99,7 @@ struct WindowsFileSystem {
 
   /// For writing too: flushing needs that right.
   [[nodiscard]] static Result<File> open_existing(const NativePath& path) noexcept {
-    return open_regular(path, windows::open_existing, "opening a file beside the log failed: check its permissions");
+    return open_regular(path, windows::open_existing, "opening the file failed: check its path and permissions");
   }
 
   [[nodiscard]] static Result<std::uint64_t> size(const File& file) noexcept {
