@@ -4,14 +4,11 @@
 // In the middle of it the writing process is killed. The log is opened again, must hold an exact prefix with every
 // acknowledged line in it, and the job is finished. At the end the log is the text, byte for byte.
 
-#include <atomic>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <mutex>
 #include <optional>
