@@ -14,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include <rewal/cursor.hpp>
+#include <rewal/reader.hpp>
 #include <rewal/wal.hpp>
 
 namespace {
@@ -101,6 +103,28 @@ void open_again(const std::string& path) {
   check(!second && second.error() == rewal::Errc::file_locked, "one log, one owner");
 }
 
+void look_from_outside(const std::string& path) {
+  auto cursor = must(rewal::Cursor::open(path + ".cursor"));  // how far somebody has come
+  must(cursor.commit(4));
+  check(cursor.lsn() == 4, "a cursor remembers an LSN");
+  must(cursor.close());
+
+  auto reader = must(rewal::Reader<>::open(path).build());  // changes nothing, takes no lock
+  const auto seen = must(reader.examine());
+  check(seen.verdict == rewal::Verdict::clean && seen.first_lsn == 1 && seen.last_lsn == 6, "a Reader judges a file");
+  std::uint64_t events = 0;
+  for (const auto& frame : reader.frames()) events += must(frame).count;
+  check(events == 6, "and lists its frames");
+  check(must(reader.replay(2, 4, [](const rewal::BorrowedEvent&) {})) == 3, "a range has two ends");
+  must(reader.refresh());
+  check(must(reader.copy_to(path + ".copy")) == 6, "a copy opens as a log");
+  check(must(reader.salvage_to(path + ".salvaged")).left_out_bytes == 0, "salvage keeps every whole frame");
+
+  auto wal = must(rewal::Wal<>::open(path).build());
+  check(wal.first_lsn() == 1 && !wal.error(), "a log knows its first LSN, and whether it still writes");
+  check(must(wal.copy_to(path + ".backup")) == 6, "a log is copied while it is open");
+}
+
 // Policies: each is a plain type, found by its members.
 
 struct RunLength {  // a byte and how often it comes, 1 to 255
@@ -153,11 +177,17 @@ void policies() {
 
 int main(int argc, char** argv) {
   const std::string path = argc > 1 ? argv[1] : "tour.wal";
-  std::error_code ignored;
-  std::filesystem::remove(path, ignored);
+  const auto remove_all = [&] {
+    std::error_code ignored;
+    for (const char* made : {"", ".cursor", ".copy", ".salvaged", ".backup"}) {
+      std::filesystem::remove(path + made, ignored);
+    }
+  };
+  remove_all();
   append_and_read(path);
   open_again(path);
-  std::filesystem::remove(path, ignored);
+  look_from_outside(path);
+  remove_all();
   policies();
   std::puts("tour: every call did what it promises");
 }
