@@ -26,6 +26,7 @@ SHORT = {
     "P14": "slowdown from 1 MB to 1 GB; index of 1 GB, MiB",
     "P16": "an event seen by a follower that waits for written, for durable ones, p50 and p99 of each; a futex hand-off. "
            "Time of an event of producers whom somebody follows; whom nobody does",
+    "P18": "copy of a live log of 1 GB; `cp` and an fsync of what it wrote",
 }
 
 
