@@ -182,14 +182,15 @@ class Workshop:
         self._run([self.compiler, *self._flags(variant), *objects, *self.libraries, "-o", str(folder / "program")])
         return folder / "program"
 
-    def run(self, program, case, limits, at_first_failure):
-        """(how it failed, or "" where it passed; seconds; of them by processors). It may end at its first failure."""
+    def run(self, program, case, limits, at_first_failure, more=None):
+        """(how it failed, or "" where it passed; seconds; of them by processors). It may end at its first failure.
+        `more` is for its environment."""
         scratch = program.parent / "tmp"
         scratch.mkdir(exist_ok=True)
         environment = {key: value for key, value in os.environ.items() if not key.startswith("REWAL_TORTURE")}
         environment.update(TMPDIR=str(scratch), UBSAN_OPTIONS="print_stacktrace=1",
                            ASAN_OPTIONS="detect_stack_use_after_return=1:strict_string_checks=1:exitcode=99",
-                           TSAN_OPTIONS="halt_on_error=1:exitcode=99")
+                           TSAN_OPTIONS="halt_on_error=1:exitcode=99", **(more or {}))
         command = [str(program), case, *(["--abort"] if at_first_failure else [])]
         begin = time.monotonic()
         with open(program.parent / "output", "wb") as output:

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""What became of each change: a file that only grows, the list of equivalents, and the summary by folder."""
+
+import collections
+import json
+import re
+
+VERDICTS = ("killed", "timed out", "equivalent", "survived", "never reached")
+
+
+class Results:
+    def __init__(self, path):
+        self.path = path
+        self.of_key = {}
+        if path.is_file():
+            for line in path.read_text().splitlines():
+                if line.endswith("}"):  # the last one may be half written
+                    row = json.loads(line)
+                    self.of_key[row["key"]] = row
+
+    def add(self, change, verdict, how, case):
+        row = {"key": change.key, "verdict": verdict, "how": how, "case": case}
+        self.of_key[change.key] = row
+        with open(self.path, "a") as file:
+            file.write(json.dumps(row) + "\n")
+
+
+def equivalents_of(path):
+    """{(header, original, changed): reason}, from lines as: header: `original` -> `changed`: reason"""
+    found = {}
+    for number, line in enumerate(path.read_text().splitlines() if path.is_file() else [], 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        parts = re.fullmatch(r"(\S+): `(.*)` -> `(.*)`: (.+)", line)
+        if not parts:
+            raise SystemExit(f"{path.name}:{number}: not of the form: header: `original` -> `changed`: reason")
+        found[parts[1], parts[2], parts[3]] = parts[4]
+    return found
+
+
+def verdict_of(change, results, equivalents):
+    """None where it was not tried."""
+    row = results.of_key.get(change.key)
+    if row and row["verdict"] == "survived" and (change.header, change.original, change.changed) in equivalents:
+        return "equivalent"
+    return row["verdict"] if row else None
+
+
+def folder_of(change):
+    return change.header.split("/")[0] if "/" in change.header else "(words)"
+
+
+def summary(changes, results, equivalents):
+    """Lines of a table: a folder, what was made and tried of it, and what became of that."""
+    made, counts = collections.Counter(), collections.defaultdict(collections.Counter)
+    for change in changes:
+        verdict = verdict_of(change, results, equivalents)
+        for folder in (folder_of(change), "all"):
+            made[folder] += 1
+            if verdict:
+                counts[folder]["tried"] += 1
+                counts[folder][verdict] += 1
+    columns = ("tried", *VERDICTS)
+    lines = [f"{'folder':12} {'made':>6} " + " ".join(f"{column:>13}" for column in columns)]
+    for folder in sorted(made, key=lambda name: (name == "all", name)):
+        lines.append(f"{folder:12} {made[folder]:6} " + " ".join(f"{counts[folder][c]:13}" for c in columns))
+    return lines
+
+
+def survivors(changes, results, equivalents):
+    return [change for change in changes if verdict_of(change, results, equivalents) == "survived"]
+
+
+def described(change):
+    changed = change.changed if change.form != "statement" else "nothing"
+    return f"include/rewal/{change.header}:{change.line}: {change.operator}: {change.original} -> {changed}"
