@@ -128,3 +128,16 @@ TEST_CASE("A batch that was moved from is empty and can be filled again", "[batc
   CHECK(target.size() == 1);
   CHECK(batch.empty());
 }
+
+TEST_CASE("A batch that is assigned by moving has the records of the other, which can be filled again", "[batch]") {
+  Batch batch, target;
+  batch.add("one");
+  target.add("other");
+  target = std::move(batch);
+  Image region;
+  put_record(region, bytes_of("one"));
+  const Bytes held = Access::region(target);
+  CHECK(Image(held.begin(), held.end()) == region);
+  CHECK_FALSE(Access::spoiled(batch));
+  CHECK(Access::region(batch).empty());
+}

@@ -28,3 +28,8 @@ TEST_CASE("Events differ in any of their parts", "[event]") {
   CHECK(event != Event{1, bytes_of("p"), bytes_of("n")});
   CHECK(event != Event{1, bytes_of("p"), std::nullopt});
 }
+
+TEST_CASE("An event of which nothing was said has LSN 0 and offset 0", "[event]") {
+  CHECK(BorrowedEvent{}.lsn == 0);
+  CHECK(BorrowedEvent{}.offset == 0);
+}

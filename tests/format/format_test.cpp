@@ -180,3 +180,29 @@ TEST_CASE("Random regions: the walk stays inside and agrees with a slow one", "[
   }
   CHECK(accepted > 100);
 }
+
+TEST_CASE("Where no header fits its fields are 0; where one fits they are shown as they stand", "[format]") {
+  Image header;
+  for (const std::uint8_t byte :
+       {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24})
+    header.push_back(std::byte{byte});
+  const format::Checked whole = format::check_frame(header);
+  CHECK(whole.validity == Validity::torn);
+  CHECK(whole.header.magic == 0x04030201);
+  CHECK(whole.header.first_lsn == 0x14131211100F0E0D);
+  const format::Header none = format::check_frame(cut(header, 23)).header;
+  CHECK(none.magic == 0);
+  CHECK((none.flags == 0 && none.count == 0 && none.first_lsn == 0 && none.size == 0));
+}
+
+TEST_CASE("A frame is synced before, or compressed, by its own flag alone", "[format]") {
+  format::Header header;
+  CHECK_FALSE(header.synced_before());
+  CHECK_FALSE(header.compressed());
+  header.flags = synced_before;
+  CHECK(header.synced_before());
+  CHECK_FALSE(header.compressed());
+  header.flags = compressed;
+  CHECK_FALSE(header.synced_before());
+  CHECK(header.compressed());
+}

@@ -101,3 +101,16 @@ TEST_CASE("A single event is such a range too", "[records]") {
   CHECK_FALSE((*Events(payload, Bytes()).begin()).meta.has_value());
   CHECK(Events(Bytes(), std::size_t{0}).empty());
 }
+
+TEST_CASE("An iterator over events that is advanced behind the value gives what it stood at", "[records]") {
+  Image region;
+  put_record(region, bytes_of("one"));
+  put_record(region, bytes_of("two"));
+  const rewal::Events events(region, 2);
+  auto at = events.begin();
+  const auto before = at++;
+  CHECK(before == events.begin());
+  const Bytes first = (*before).payload, second = (*at).payload;
+  CHECK(Image(first.begin(), first.end()) == bytes_of("one"));
+  CHECK(Image(second.begin(), second.end()) == bytes_of("two"));
+}

@@ -97,3 +97,30 @@ TEST_CASE("The highest possible LSN has a place", "[sparse_index]") {
   CHECK(index.seek(UINT64_MAX - 1) == 0);
   CHECK(index.seek(UINT64_MAX) == SparseIndex::first_stride);
 }
+
+TEST_CASE("The memory is that of all entries, once there is one", "[sparse_index]") {
+  SparseIndex index;
+  CHECK(index.memory_bytes() == 0);
+  index.frame(SparseIndex::first_stride, 1);
+  CHECK(index.memory_bytes() == SparseIndex::max_entries * 2 * sizeof(std::uint64_t));
+}
+
+TEST_CASE("The first frame that the index is told of may be the one to begin with", "[sparse_index]") {
+  SparseIndex index;
+  index.frame(SparseIndex::first_stride, 5);
+  CHECK(index.seek(0) == 0);
+  CHECK(index.seek(1) == SparseIndex::first_stride);
+}
+
+TEST_CASE("A full index keeps its first entry and every other one", "[sparse_index]") {
+  SparseIndex index;
+  for (Lsn i = 1; i <= SparseIndex::max_entries + 1; ++i) index.frame(i * SparseIndex::first_stride, i + 1);
+  for (Lsn i = 1; i <= SparseIndex::max_entries; ++i) {
+    const Lsn kept = i % 2 == 1 ? i : i - 1;
+    REQUIRE(index.seek(i + 1) == kept * SparseIndex::first_stride);
+  }
+  for (Lsn i = SparseIndex::max_entries + 2; i < SparseIndex::max_entries + 20; ++i) {
+    index.frame(i * SparseIndex::first_stride, i + 1);
+    CHECK(index.seek(i + 1) > (i - 2) * SparseIndex::first_stride);
+  }
+}

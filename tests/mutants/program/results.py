@@ -25,23 +25,32 @@ class Results:
             file.write(json.dumps(row) + "\n")
 
 
-def equivalents_of(path):
-    """{(header, original, changed): reason}, from lines as: header: `original` -> `changed`: reason"""
-    found = {}
-    for number, line in enumerate(path.read_text().splitlines() if path.is_file() else [], 1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        parts = re.fullmatch(r"(\S+): `(.*)` -> `(.*)`: (.+)", line)
-        if not parts:
-            raise SystemExit(f"{path.name}:{number}: not of the form: header: `original` -> `changed`: reason")
-        found[parts[1], parts[2], parts[3]] = parts[4]
-    return found
+class Equivalents:
+    """Lines as: header: `original` -> `changed` in `line of the header`: reason; the line may be left out, and then the
+    entry is for all such changes of the header."""
+
+    def __init__(self, path, include):
+        self.include, self.lines_of = include, {}
+        self.entries = set()  # (header, original, changed, the line or None)
+        for number, line in enumerate(path.read_text().splitlines() if path.is_file() else [], 1):
+            if not line.strip() or line.startswith("#"):
+                continue
+            parts = re.fullmatch(r"(\S+): `(.*?)` -> `(.*?)`(?: in `(.*)`)?: (.+)", line)
+            if not parts:
+                raise SystemExit(f"{path.name}:{number}: not of the form: header: `original` -> `changed`: reason")
+            self.entries.add(parts.groups()[:4])
+
+    def __contains__(self, change):
+        if change.header not in self.lines_of:
+            self.lines_of[change.header] = (self.include / "rewal" / change.header).read_text().splitlines()
+        line = self.lines_of[change.header][change.line - 1].strip()
+        return any((change.header, change.original, change.changed, where) in self.entries for where in (None, line))
 
 
 def verdict_of(change, results, equivalents):
     """None where it was not tried."""
     row = results.of_key.get(change.key)
-    if row and row["verdict"] == "survived" and (change.header, change.original, change.changed) in equivalents:
+    if row and row["verdict"] == "survived" and change in equivalents:
         return "equivalent"
     return row["verdict"] if row else None
 

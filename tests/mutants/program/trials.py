@@ -19,7 +19,7 @@ class Limits:
     """How long a run with a change in it may take, by the run without."""
 
     def __init__(self, seconds=60, processor=60):
-        self.seconds = 4 + 10 * seconds
+        self.seconds = 2 + 10 * seconds
         self.processor = 2 + 5 * processor
 
 
