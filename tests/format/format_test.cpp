@@ -183,9 +183,7 @@ TEST_CASE("Random regions: the walk stays inside and agrees with a slow one", "[
 
 TEST_CASE("Where no header fits its fields are 0; where one fits they are shown as they stand", "[format]") {
   Image header;
-  for (const std::uint8_t byte :
-       {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24})
-    header.push_back(std::byte{byte});
+  for (std::uint8_t byte = 1; byte <= 24; ++byte) header.push_back(std::byte{byte});
   const format::Checked whole = format::check_frame(header);
   CHECK(whole.validity == Validity::torn);
   CHECK(whole.header.magic == 0x04030201);
