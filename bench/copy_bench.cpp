@@ -11,12 +11,10 @@
 #include <string>
 #include <thread>
 
-#include <rewal/reader.hpp>
 #include <rewal/wal.hpp>
 
 #include "harness/check.hpp"
 #include "harness/clock.hpp"
-#include "harness/fresh_log.hpp"
 #include "harness/question.hpp"
 #include "harness/setting.hpp"
 

@@ -231,6 +231,11 @@ namespace detail {
   end_over("the value was taken of a Result", ("an error: " + error.message()).c_str());
 }
 
+/// The same failure in other words: `what`, a literal, speaks of the file that it was, and of what to do about that one.
+[[nodiscard]] inline Error told_as(const Error& error, const char* what) noexcept {
+  return {error.code(), error.system(), what};
+}
+
 /// `io` with std::errc::invalid_argument: an option that makes no sense. `why` is a literal.
 [[nodiscard]] inline Error invalid_argument(const char* why) noexcept {
   return {Errc::io, std::make_error_code(std::errc::invalid_argument), why};

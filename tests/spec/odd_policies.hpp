@@ -166,6 +166,23 @@ struct OddLog {
   OddStorage storage{gate};
 };
 
+/// A log that drops whatever comes, since a write of it hangs until `go_on`.
+struct FullOddLog {
+  FullOddLog() {
+    log.gate->at("write", [this] {
+      writing = true;
+      (void)eventually([this] { return go_on.load(); });
+    });
+    must(wal.append("fills the queue"));
+    REQUIRE(eventually([this] { return writing.load(); }));
+  }
+
+  std::atomic<bool> writing{false};
+  std::atomic<bool> go_on{false};
+  OddLog log;
+  OddWal wal = must(log.builder().backpressure(Backpressure::drop).queue_capacity(1).build());
+};
+
 inline Result<std::uint64_t> read_all_of(const OddWal& wal) {
   return wal.replay(0, [](const BorrowedEvent&) {});
 }

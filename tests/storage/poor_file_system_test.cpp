@@ -13,6 +13,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>
 #include <filesystem>
+#include <fstream>
 #include <rewal/bytes.hpp>
 #include <rewal/storage/file_storage.hpp>
 #include <rewal/storage/posix_file.hpp>
@@ -61,7 +62,34 @@ struct Nameless : PosixFileSystem {
   }
 };
 
+/// In which somebody removes the file, or renames another over it, between its opening and its lock.
+template <bool replaced>
+struct Meddled : PosixFileSystem {
+  std::string path;
+  [[nodiscard]] rewal::Result<void> lock(File& file) const {
+    if (replaced) {
+      std::ofstream(path + ".other") << "another";
+      std::filesystem::rename(path + ".other", path);
+    } else {
+      std::filesystem::remove(path);
+    }
+    return PosixFileSystem::lock(file);
+  }
+};
+
+template <bool replaced>
+rewal::Error error_of_opening() {
+  const TempDir dir;
+  dir.write("log", "event");
+  return rewal::detail::BasicFileStorage<Meddled<replaced>>::open(dir.file("log"), {{}, dir.file("log")}).error();
+}
+
 }  // namespace
+
+TEST_CASE("a file that is removed or replaced while it is opened is not opened") {
+  CHECK(error_of_opening<false>().system() == std::errc::no_such_file_or_directory);
+  CHECK(error_of_opening<true>().system() == std::errc::no_such_file_or_directory);
+}
 
 TEST_CASE("a file system that says of every file that it has no name refuses no fsync, and a cut is noticed") {
   const TempDir dir;

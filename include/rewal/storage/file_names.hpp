@@ -13,12 +13,14 @@
 #include <atomic>
 #include <concepts>
 #include <cstddef>
+#include <memory>
 #include <new>
 #include <string>
 #include <utility>
 
 #include <rewal/error.hpp>
 #include <rewal/platform.hpp>
+#include <rewal/result.hpp>
 #include <rewal/storage/path.hpp>
 
 namespace rewal::detail {
@@ -38,32 +40,24 @@ inline constexpr std::size_t most_kept_names = 10'000;
 [[nodiscard]] REWAL_NOINLINE inline const char* kept_name(std::string text) noexcept {
   const KeptName* newest = newest_kept_name.load(std::memory_order_acquire);
   const KeptName* searched = nullptr;
-  KeptName* made = nullptr;
+  std::unique_ptr<KeptName> made;
   for (;;) {
+    const std::string& wanted = made ? made->text : text;
     for (const KeptName* name = newest; name != searched; name = name->older) {
-      if (name->text != text && (made == nullptr || name->text != made->text)) continue;
-      delete made;
-      return name->text.c_str();
+      if (name->text == wanted) return name->text.c_str();
     }
     searched = newest;
     const std::size_t count = newest == nullptr ? 1 : newest->count + 1;
-    if (count > most_kept_names) {
-      delete made;
-      return nullptr;
-    }
-    if (made == nullptr) made = new (std::nothrow) KeptName{std::move(text), nullptr, 0};
-    if (made == nullptr) return nullptr;
+    if (count > most_kept_names) return nullptr;
+    if (!made) made.reset(new (std::nothrow) KeptName{std::move(text), nullptr, 0});
+    if (!made) return nullptr;
     made->older = newest;
     made->count = count;
-    if (newest_kept_name.compare_exchange_weak(newest, made, std::memory_order_acq_rel, std::memory_order_acquire)) {
-      return made->text.c_str();
+    if (newest_kept_name.compare_exchange_weak(newest, made.get(), std::memory_order_acq_rel,
+                                               std::memory_order_acquire)) {
+      return made.release()->text.c_str();
     }
   }
-}
-
-/// The error of a file that is no log's, where the file system speaks of one.
-[[nodiscard]] inline Error told_as(const Error& error, const char* what) noexcept {
-  return {error.code(), error.system(), what};
 }
 
 /// The error with the name of its file, unless it has one.
@@ -76,17 +70,25 @@ inline constexpr std::size_t most_kept_names = 10'000;
   REWAL_CATCH_ALL { return error; }
 }
 
+/// A storage that knows the name of its file. Optional: errors of one that does not say nothing of a file.
+template <class S>
+concept NamesItsFile = requires(const S& storage, const Error& error) {
+  { storage.in_file(error) } -> std::same_as<Error>;
+  requires noexcept(storage.in_file(error));
+};
+
 /// The error with the name of the storage's file, where it has one.
 template <class S>
 [[nodiscard]] Error named_by(const S& storage, const Error& error) noexcept {
-  if constexpr (requires {
-                  { storage.in_file(error) }
-                  noexcept->std::same_as<Error>;
-                }) {
-    return storage.in_file(error);
-  } else {
-    return error;
-  }
+  if constexpr (NamesItsFile<S>) return storage.in_file(error);
+  return error;
+}
+
+/// The same of a call's result.
+template <class S, class T>
+[[nodiscard]] REWAL_INLINE Result<T> named_by(const S& storage, Result<T>&& result) {
+  if (REWAL_UNLIKELY(!result)) return named_by(storage, result.error());
+  return std::move(result);
 }
 
 }  // namespace rewal::detail

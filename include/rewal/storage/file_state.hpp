@@ -86,8 +86,14 @@ struct FileState {
     reserved = length = *found;
     const auto status = files.status(file);
     if (!status) return status.error();
-    counts_names = status->has_name;
-    return {};
+    counts_names = status->has_name || !is_at_its_path();
+    return counts_names ? still_there(*status, length) : Result<void>();
+  }
+
+  /// Whether a file that is said to have no name has one all the same.
+  [[nodiscard]] bool is_at_its_path() const noexcept {
+    if constexpr (requires { files.leads_to(path, file); }) return files.leads_to(path, file);
+    return false;
   }
 
   /// Looks at the file after its fsync, since before it says less.

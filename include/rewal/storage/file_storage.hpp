@@ -51,18 +51,20 @@ class BasicFileStorage {
 
   /// Appends at the end with one system call; returns how many bytes it took. EINTR is returned, not repeated.
   [[nodiscard]] Result<std::size_t> write(Bytes bytes) {
-    return is_open() ? named(state_->write(bytes)) : Errc::closed;
+    return is_open() ? named_by(*this, state_->write(bytes)) : Errc::closed;
   }
 
   /// Everything written, and the end of the file, survive a power loss once this succeeded. Never repeated inside.
   /// Errors: besides the fsync's own, io with std::errc::no_such_file_or_directory for a file that was removed or
   /// replaced meanwhile, and corrupted for one that somebody else made shorter.
-  [[nodiscard]] Result<void> sync() { return is_open() ? named(state_->sync()) : Errc::closed; }
+  [[nodiscard]] Result<void> sync() { return is_open() ? named_by(*this, state_->sync()) : Errc::closed; }
 
   /// Makes `n` the end and cuts the file there; beyond the end it adds zeros. Bytes that are cut must no longer be
   /// touched through a mapping. While one is held Windows cuts nothing: zeros then stay behind the end, as preallocated
   /// space does, and other bytes are error 1224.
-  [[nodiscard]] Result<void> truncate(std::uint64_t n) { return is_open() ? named(state_->truncate(n)) : Errc::closed; }
+  [[nodiscard]] Result<void> truncate(std::uint64_t n) {
+    return is_open() ? named_by(*this, state_->truncate(n)) : Errc::closed;
+  }
 
   /// The end: where the next write goes. Preallocated space does not count.
   [[nodiscard]] Result<std::uint64_t> size() const {
@@ -72,7 +74,7 @@ class BasicFileStorage {
 
   /// Copies from `offset` on; may be short, and 0 is the end.
   [[nodiscard]] Result<std::size_t> read_at(std::span<std::byte> into, std::uint64_t offset) const {
-    return is_open() ? named(state_->read_at(into, offset)) : Errc::closed;
+    return is_open() ? named_by(*this, state_->read_at(into, offset)) : Errc::closed;
   }
 
   /// Cuts preallocated space, releases the lock, closes. Waits for a read_at in progress, never for a mapping; where a
@@ -81,7 +83,7 @@ class BasicFileStorage {
   /// has met an error or refused the file, and then nothing more may change.
   [[nodiscard]] Result<void> close() {
     if (!is_open()) return {};
-    return named(state_->close());
+    return named_by(*this, state_->close());
   }
 
   /// The bytes [0, size), size being at most size(), for as long as the pointer lives. A device error, or another
@@ -89,12 +91,12 @@ class BasicFileStorage {
   [[nodiscard]] Result<std::shared_ptr<const Mapping>> map(std::uint64_t size) const {
     using Mapped = Result<std::shared_ptr<const Mapping>>;
     if (!is_open()) return Errc::closed;
-    return or_not_enough_memory([&]() -> Mapped { return named(state_->map(size)); });
+    return or_not_enough_memory([&]() -> Mapped { return named_by(*this, state_->map(size)); });
   }
 
   /// Makes the file at least `size` bytes long, with room on the device. The logical end stays.
   [[nodiscard]] Result<void> preallocate(std::uint64_t size) {
-    return is_open() ? named(state_->preallocate(size)) : Errc::closed;
+    return is_open() ? named_by(*this, state_->preallocate(size)) : Errc::closed;
   }
 
   /// Whether space reserved ahead is of no use here, since the file system copies what is overwritten.
@@ -123,12 +125,6 @@ class BasicFileStorage {
 
  private:
   using State = FileState<FileSystem>;
-
-  template <class T>
-  [[nodiscard]] REWAL_INLINE Result<T> named(Result<T>&& result) const {
-    if (REWAL_UNLIKELY(!result)) return in_file(result.error());
-    return std::move(result);
-  }
 
   explicit BasicFileStorage(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
 

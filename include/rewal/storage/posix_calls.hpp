@@ -34,6 +34,7 @@ using FileStatus = struct ::stat64;
 using Offset = ::off64_t;
 inline int open(const char* path, int flags, unsigned mode) noexcept { return ::open64(path, flags, mode); }
 inline int fstat(int fd, FileStatus* status) noexcept { return ::fstat64(fd, status); }
+inline int status_of(const char* path, FileStatus* status) noexcept { return ::stat64(path, status); }
 inline int ftruncate(int fd, Offset size) noexcept { return ::ftruncate64(fd, size); }
 inline Offset seek(int fd, Offset offset, int whence) noexcept { return ::lseek64(fd, offset, whence); }
 inline ::ssize_t pread(int fd, void* into, std::size_t size, Offset offset) {
@@ -60,6 +61,7 @@ using FileStatus = struct ::stat;
 using Offset = ::off_t;
 inline int open(const char* path, int flags, unsigned mode) noexcept { return ::open(path, flags, mode); }
 inline int fstat(int fd, FileStatus* status) noexcept { return ::fstat(fd, status); }
+inline int status_of(const char* path, FileStatus* status) noexcept { return ::stat(path, status); }
 inline int ftruncate(int fd, Offset size) noexcept { return ::ftruncate(fd, size); }
 inline Offset seek(int fd, Offset offset, int whence) noexcept { return ::lseek(fd, offset, whence); }
 inline ::ssize_t pread(int fd, void* into, std::size_t size, Offset offset) { return ::pread(fd, into, size, offset); }

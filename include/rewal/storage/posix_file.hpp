@@ -125,6 +125,14 @@ struct PosixFileSystem : PosixNames {
     return FileStatus{static_cast<std::uint64_t>(status.st_size), status.st_nlink > 0};
   }
 
+  /// Whether the path is this file's, for file systems that do not count names.
+  [[nodiscard]] static bool leads_to(const NativePath& path, const File& file) noexcept {
+    posix::FileStatus by_path{};
+    posix::FileStatus by_file{};
+    return posix::status_of(path.c_str(), &by_path) == 0 && posix::fstat(file.descriptor(), &by_file) == 0 &&
+           by_path.st_dev == by_file.st_dev && by_path.st_ino == by_file.st_ino;
+  }
+
   /// May be short; 0 is the end.
   [[nodiscard]] static Result<std::size_t> read_at(const File& file, std::span<std::byte> into,
                                                    std::uint64_t offset) noexcept {

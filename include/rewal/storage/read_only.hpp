@@ -39,9 +39,9 @@ class BasicReadOnlyFile {
     });
   }
 
-  [[nodiscard]] Result<std::uint64_t> size() const { return named(files_.size(file_)); }
+  [[nodiscard]] Result<std::uint64_t> size() const { return named_by(*this, files_.size(file_)); }
   [[nodiscard]] Result<std::size_t> read_at(std::span<std::byte> into, std::uint64_t offset) const {
-    return named(files_.read_at(file_, into, offset));
+    return named_by(*this, files_.read_at(file_, into, offset));
   }
   [[nodiscard]] std::uint64_t next_data(std::uint64_t offset) const noexcept {
     if constexpr (requires { files_.next_data(file_, offset); }) return files_.next_data(file_, offset);
@@ -54,12 +54,6 @@ class BasicReadOnlyFile {
  private:
   BasicReadOnlyFile(FileSystem files, typename FileSystem::File file, NativePath path) noexcept
       : files_(std::move(files)), file_(std::move(file)), path_(std::move(path)) {}
-
-  template <class T>
-  [[nodiscard]] Result<T> named(Result<T>&& result) const {
-    if (!result) return in_file(result.error());
-    return std::move(result);
-  }
 
   [[no_unique_address]] FileSystem files_;
   typename FileSystem::File file_;
