@@ -10,6 +10,7 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <rewal/wal.hpp>
 #include <set>
@@ -160,6 +161,33 @@ TEST_CASE("a frame that a storage does not let go is finished when the log is cl
     auto closed = in_background([&] { return wal.close(); });
     hold.release();
     CHECK(outcome(closed));
+    const auto ends = frame_ends(storage.content());
+    CHECK(*ends.rbegin() == storage.content().size());
+    CHECK(wal.last_lsn() == ends.size() - 1);
+  }
+}
+
+TEST_CASE("a frame that a storage does not let go is finished when the close comes just before its next part") {
+  struct BeforeWrite {
+    std::shared_ptr<std::function<void()>> act = std::make_shared<std::function<void()>>();
+    void before_write(std::size_t) { (*act)(); }
+  };
+  for (int number = 2; number < 20; ++number) {
+    const RecordingStorage storage;
+    const Disk disk(storage);
+    const BeforeWrite hooks;
+    auto wal = must(Wal<>::open("log").storage(disk).buffer_capacity(4096).hooks(hooks).build());
+    storage.fail(Op::truncate, 1, 16, Fault::for_ever);
+    int writes = 0;
+    std::atomic<bool> is_between{false};
+    *hooks.act = [&] {
+      if (++writes != number) return;
+      is_between = true;
+      (void)eventually([&] { return wal.state() != State::running; });
+    };
+    append_behind_a_held_write(wal, disk, 300, 777);
+    REQUIRE(eventually([&] { return is_between.load(); }));
+    CHECK(wal.close());
     const auto ends = frame_ends(storage.content());
     CHECK(*ends.rbegin() == storage.content().size());
     CHECK(wal.last_lsn() == ends.size() - 1);

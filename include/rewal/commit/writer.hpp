@@ -122,7 +122,7 @@ class Writer {
     Result<void> whole;
     if (begun() != 0 && !failed()) {
       whole = appender_.truncate(file_end_);
-      if (!whole && ends_inside_frame_) {
+      if (!whole && appender_.stored() == planned_end_) {
         appender_.insist();
         if (finish_begun_frame()) whole = {};
       }
@@ -172,9 +172,8 @@ class Writer {
     }
     bytes = joint_.joined(bytes);
     begin_write(bytes.size(), run.rest_bytes);
-    ends_inside_frame_ = false;
     if (!stored(bytes)) return false;
-    ends_inside_frame_ = run.rest_bytes != 0;
+    planned_end_ = appender_.stored();
     if (run.frames == 0) {
       hooks_.after_write(bytes.size());
       return true;
@@ -191,7 +190,6 @@ class Writer {
     const bool marked = is_first_after_sync();
     if (marked) set_synced_before(frame);
     begin_write(frame.size(), 0);
-    ends_inside_frame_ = false;
     BackOff<Threads> for_the_producer;
     for (std::size_t done = 0; done < frame.size();) {
       const std::size_t published = ring_.large_published();
@@ -283,10 +281,10 @@ class Writer {
   JoinBuffer joint_;              // a run that went over the end of the ring
 
   // By the write lock's holder.
-  Appender appender_;               // W6
-  std::uint64_t file_end_;          // W1
-  std::uint64_t synced_end_;        // W2
-  bool ends_inside_frame_ = false;  // the last write ended so as planned: what is begun is the next frame alone
+  Appender appender_;              // W6
+  std::uint64_t file_end_;         // W1
+  std::uint64_t synced_end_;       // W2
+  std::uint64_t planned_end_ = 0;  // where the last whole write ended: what is begun there is the next frame alone
 
   // By the write lock's holder, read by anybody.
   FirstError<Threads> first_error_;  // F1

@@ -115,7 +115,6 @@ class Ring : public Claims<Threads> {
       if (!inside) taken = all;
     }
     if (taken.next != 0 && taken.frames == 0 && !inside) taken = scan(taken, taken.next);
-    clear_marks(begin, taken.frames);
     Run run;
     run.frames = taken.frames;
     run.whole_bytes = static_cast<std::size_t>(taken.bytes);
@@ -141,6 +140,7 @@ class Ring : public Claims<Threads> {
 
   /// Gives back the place of a run's whole frames, which have been written, their LSNs ending before `next_lsn`.
   void consume(const Run& run, Lsn next_lsn) noexcept {
+    clear_marks(Base::consumed_offset(), run.frames);
     used_bytes_ += run.whole_bytes;
     Base::release(run.whole_bytes, run.frames, next_lsn);
   }
