@@ -85,7 +85,7 @@ class StorageAppender {
     if (stored_ != 0 || bytes.size() <= sector_bytes) return store_both(bytes);
     if (const Outcome first = store_both(bytes.part(0, sector_bytes)); first != Outcome::done) return first;
     if (const Outcome synced = sync(); synced != Outcome::done) return synced;
-    return store_both(bytes.part(sector_bytes, bytes.size()));
+    return gives_up() ? Outcome::stopped : store_both(bytes.part(sector_bytes, bytes.size()));
   }
 
   /// Never retried: a failed fsync may have dropped what it did not write.
@@ -112,7 +112,7 @@ class StorageAppender {
   /// Why the last call failed.
   [[nodiscard]] const Error& error() const noexcept { return error_; }
 
-  /// Stops the storing: the write in progress is the last.
+  /// Stops the storing: of what is being stored, the write in progress is the last. The first is always made.
   void abandon() noexcept { abandoned_.store(true, std::memory_order_release); }
   /// From here on abandon() stops nothing.
   void insist() noexcept { insists_ = true; }
@@ -126,24 +126,28 @@ class StorageAppender {
     return storage_call(&shared_, std::forward<F>(f));
   }
 
+  [[nodiscard]] bool gives_up() const noexcept { return abandoned() && !insists_; }
+
   [[nodiscard]] Outcome store_both(const RingSpan<std::byte>& bytes) {
     const Outcome first = store_piece(bytes.first);
-    return first == Outcome::done ? store_piece(bytes.second) : first;
+    if (first != Outcome::done || bytes.second.empty()) return first;
+    return gives_up() ? Outcome::stopped : store_piece(bytes.second);
   }
 
   [[nodiscard]] Outcome store_piece(Bytes bytes) {
     unsigned fruitless = 0;
     while (!bytes.empty()) {
-      if (abandoned() && !insists_) return Outcome::stopped;
       const Result<std::size_t> taken = call([&] { return shared_.storage.write(bytes); });
       if (taken && *taken >= 1 && *taken <= bytes.size()) {
         stored_ += *taken;
         bytes = bytes.subspan(*taken);
         fruitless = 0;
-        continue;
+      } else if (taken) {
+        return failed(Errc::short_write);
+      } else if (!was_interrupted(taken.error()) || ++fruitless == most_fruitless_tries) {
+        return failed(taken.error());
       }
-      if (taken) return failed(Errc::short_write);
-      if (!was_interrupted(taken.error()) || ++fruitless == most_fruitless_tries) return failed(taken.error());
+      if (!bytes.empty() && gives_up()) return Outcome::stopped;
     }
     return Outcome::done;
   }

@@ -192,9 +192,9 @@ class Writer {
     begin_write(frame.size(), 0);
     BackOff<Threads> for_the_producer;
     for (std::size_t done = 0; done < frame.size();) {
+      if (abandoned()) return false;
       const std::size_t published = ring_.large_published();
       if (published == done) {
-        if (abandoned()) return false;
         for_the_producer.wait();  // it is still copying
         continue;
       }

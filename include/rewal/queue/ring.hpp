@@ -103,7 +103,8 @@ class Ring : public Claims<Threads> {
 
   /// The next published frames: all of them, if they have no more than `limit` bytes; else as many bytes as `cut_at`
   /// says, in the middle of a frame too, or only whole frames where `cut_at` is 0. A single frame of more than
-  /// `limit` comes alone. Empty where the next frame is not published. They stay in place until consume().
+  /// `limit` comes alone. Empty where the next frame is not published. They stay in place until consume(), and whole ones
+  /// are gathered once: what is gathered is to be written.
   /// Requires cut_at <= limit.
   [[nodiscard]] Run gather(std::uint64_t limit, std::uint64_t cut_at = 0) noexcept {
     const std::uint64_t begin = Base::consumed_offset();
@@ -115,6 +116,7 @@ class Ring : public Claims<Threads> {
       if (!inside) taken = all;
     }
     if (taken.next != 0 && taken.frames == 0 && !inside) taken = scan(taken, taken.next);
+    clear_marks(begin, taken.frames);
     Run run;
     run.frames = taken.frames;
     run.whole_bytes = static_cast<std::size_t>(taken.bytes);
@@ -140,7 +142,6 @@ class Ring : public Claims<Threads> {
 
   /// Gives back the place of a run's whole frames, which have been written, their LSNs ending before `next_lsn`.
   void consume(const Run& run, Lsn next_lsn) noexcept {
-    clear_marks(Base::consumed_offset(), run.frames);
     used_bytes_ += run.whole_bytes;
     Base::release(run.whole_bytes, run.frames, next_lsn);
   }
