@@ -37,7 +37,7 @@ inline std::atomic<const KeptName*> newest_kept_name{nullptr};
 inline constexpr std::size_t most_kept_names = 10'000;
 
 /// The same text, for ever. Null where there is no memory for it, or too many names are kept.
-[[nodiscard]] REWAL_NOINLINE inline const char* kept_name(std::string text) noexcept {
+[[nodiscard]] inline const char* kept_name(std::string text) noexcept {
   const KeptName* newest = newest_kept_name.load(std::memory_order_acquire);
   const KeptName* searched = nullptr;
   std::unique_ptr<KeptName> made;
@@ -60,8 +60,8 @@ inline constexpr std::size_t most_kept_names = 10'000;
   }
 }
 
-/// The error with the name of its file, unless it has one.
-[[nodiscard]] inline Error in_file(const Error& error, const NativePath& path) noexcept {
+/// The error with the name of its file, unless it has one. Out of line: what is inlined where events are appended stays small.
+[[nodiscard]] REWAL_NOINLINE inline Error in_file(const Error& error, const NativePath& path) noexcept {
   if (!error.file().empty()) return error;
   REWAL_TRY {
     const char* const name = kept_name(to_utf8(path));
