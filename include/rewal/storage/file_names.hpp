@@ -60,7 +60,7 @@ inline constexpr std::size_t most_kept_names = 10'000;
   }
 }
 
-/// The error with the name of its file, unless it has one. Out of line: what is inlined where events are appended stays small.
+/// The error with the name of its file, unless it has one. Out of line, since calls of a storage are inlined into appends.
 [[nodiscard]] REWAL_NOINLINE inline Error in_file(const Error& error, const NativePath& path) noexcept {
   if (!error.file().empty()) return error;
   REWAL_TRY {
