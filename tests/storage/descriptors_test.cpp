@@ -9,14 +9,13 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>
-#include <csignal>
 #include <rewal/bytes.hpp>
 #include <rewal/storage/file_storage.hpp>
+#include <storage/in_child.hpp>
 #include <string>
 #include <support/temp_dir.hpp>
 
@@ -27,18 +26,13 @@ using rewal::FileStorage;
 using rewal_test::TempDir;
 namespace posix = rewal::detail::posix;
 
-/// Runs `body` where standard input, output and error are closed; returns its result.
+/// Runs `body` in a child where standard input, output and error are closed; returns its result.
 template <class Body>
 int without_standard_descriptors(Body body) {
-  const ::pid_t child = ::fork();
-  REQUIRE(child >= 0);
-  if (child == 0) {
+  return rewal_test::in_child([&] {
     for (int fd = 0; fd < 3; ++fd) ::close(fd);
-    ::_exit(body());
-  }
-  int status = 0;
-  REQUIRE(::waitpid(child, &status, 0) == child);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return body();
+  });
 }
 
 bool any_standard_descriptor_is_open() {

@@ -13,17 +13,16 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <filesystem>
 #include <string>
 #include <system_error>
 
 #include <rewal/reader.hpp>
 #include <rewal/wal.hpp>
+#include <storage/in_child.hpp>
 #include <support/harness.hpp>
 #include <support/log_image.hpp>
 #include <support/temp_dir.hpp>
@@ -31,16 +30,6 @@
 using namespace rewal_test;
 
 namespace {
-
-/// Runs `code` in a child process; what it returned, or -1 where a signal ended it.
-template <class Code>
-int in_child(Code code) {
-  const ::pid_t child = ::fork();
-  if (child == 0) ::_exit(code());
-  int status = 0;
-  if (::waitpid(child, &status, 0) != child || !WIFEXITED(status)) return -1;
-  return WEXITSTATUS(status);
-}
 
 mode_t permissions(const std::string& path) {
   struct ::stat status {};
