@@ -89,7 +89,7 @@ class Workshop:
     def sources_of(self, test):
         """What is linked into the program of one test file."""
         test = pathlib.Path(test)
-        if test.parent.name == "interleavings":
+        if test.parent.name in ("interleavings", "memory"):
             shared = sorted((self.root / test.parent).glob("*.cpp"))
             return [str(test)] + [str(s.relative_to(self.root)) for s in shared if not s.name.endswith("_test.cpp")]
         if test.name == "system_calls_test.cpp":
