@@ -112,8 +112,7 @@ class Ledger {
     return lsn;
   }
 
-  rewal::Wal<> events_;
-  rewal::Wal<> snapshots_;
+  rewal::Wal<> events_, snapshots_;
   std::uint64_t replayed_ = 0;
   std::mutex mutex_;
   Balances balances_;

@@ -8,7 +8,9 @@ The classes below know what each example acknowledges. A failure prints the seed
 
 import os
 import random
+import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -150,8 +152,49 @@ def work_queue(program, folder, rounds, chance):
     return f"{len(done)} jobs, {len(again)} of them handed out again"
 
 
-EXAMPLES = {"key_value": key_value, "ledger": ledger, "work_queue": work_queue}
+def tcp_server(program, file, rounds, chance):
+    """Every answer is the LSN of an event that is there after the kill; answers of one client ascend."""
+    acknowledged, answers = 0, 0
+    for _ in range(rounds):
+        server = Program(program, file, 0)
+        port, last = re.fullmatch(r"port (\d+), last LSN (\d+)\n", server.process.stdout.readline()).groups()
+        require(int(last) >= acknowledged, f"{acknowledged} answered, {last} found")
+        clients = [socket.create_connection(("127.0.0.1", int(port))) for _ in range(8)]
+        gone = socket.create_connection(("127.0.0.1", int(port)))
+        gone.sendall(b"a line, and half of ano")  # a client that goes without waiting harms nobody
+        gone.close()
+        server.kill_after(chance.uniform(0.02, 0.2))
+        before = [0] * len(clients)
+        try:
+            while True:
+                for client in clients:
+                    client.sendall(b"one\ntwo\nthr")
+                    client.sendall(b"ee\n")
+                for i, client in enumerate(clients):
+                    lines = client.makefile()
+                    for _ in range(3):
+                        line = lines.readline()
+                        if not line.endswith("\n"):
+                            raise ConnectionError
+                        require(int(line) > before[i], "answers do not ascend")
+                        before[i] = int(line)
+                        acknowledged = max(acknowledged, before[i])
+                        answers += 1
+        except ConnectionError:
+            pass
+        for client in clients:
+            client.close()
+        server.end()
+    require(answers > 0, "nothing was answered")
+    server = Program(program, file, 0)
+    port = server.process.stdout.readline().split()[1].rstrip(",")
+    said = subprocess.run([program, "--load", port, "16", "1"], check=True, capture_output=True, text=True).stdout
+    require(re.fullmatch(r"16 connections: \d+ durable requests a second\n", said), said)
+    server.end()
+    return f"{answers} answers; {said.strip()}"
 
+
+EXAMPLES = {"key_value": key_value, "ledger": ledger, "work_queue": work_queue, "tcp_server": tcp_server}
 
 
 def main():
