@@ -2,7 +2,7 @@
 //
 // VirtualThreads: in the place of NativeThreads, it gives the log a clock that the test controls. The log's writer runs
 // on the test's own thread; what other threads would do happens, at its appointed time, inside the writer's sleeps,
-// spins, looks at the clock and calls of the storage. So a run of seconds takes milliseconds and is the same every
+// spins, reads of the clock and calls of the storage. So a run of seconds takes milliseconds and is the same every
 // time. It models no races: that is done elsewhere.
 
 #ifndef REWAL_TESTS_STRESS_VIRTUAL_THREADS_HPP
@@ -19,16 +19,16 @@
 namespace rewal_test {
 
 /// The time, and what is going to happen. One at a time, used by one thread.
-class World {
+class VirtualClock {
  public:
   using Time = std::chrono::steady_clock::time_point;
   using Span = std::chrono::nanoseconds;
 
-  World() { current_ = this; }
-  World(const World&) = delete;
-  World& operator=(const World&) = delete;
-  ~World() { current_ = nullptr; }
-  [[nodiscard]] static World& current() { return *current_; }
+  VirtualClock() { current_ = this; }
+  VirtualClock(const VirtualClock&) = delete;
+  VirtualClock& operator=(const VirtualClock&) = delete;
+  ~VirtualClock() { current_ = nullptr; }
+  [[nodiscard]] static VirtualClock& current() { return *current_; }
 
   [[nodiscard]] Time now() const { return now_; }
 
@@ -72,7 +72,7 @@ class World {
     happening_ = false;
   }
 
-  static inline World* current_ = nullptr;
+  static inline VirtualClock* current_ = nullptr;
 
   Time now_{std::chrono::hours(1)};
   std::multimap<Time, std::function<void()>> plan_;
@@ -84,20 +84,20 @@ struct VirtualThreads {
   template <class T>
   using Atomic = std::atomic<T>;
   using Clock = std::chrono::steady_clock;
-  using Time = World::Time;
+  using Time = VirtualClock::Time;
 
   static constexpr Time never = (Time::max)();
 
   [[nodiscard]] static Time now() {
-    World::current().pass(std::chrono::nanoseconds(20));
-    return World::current().now();
+    VirtualClock::current().pass(std::chrono::nanoseconds(20));
+    return VirtualClock::current().now();
   }
   static void sleep(Atomic<std::uint32_t>& word, std::uint32_t expected, Time deadline) {
-    World::current().sleep(deadline, [&] { return word.load(std::memory_order_seq_cst) != expected; });
+    VirtualClock::current().sleep(deadline, [&] { return word.load(std::memory_order_seq_cst) != expected; });
   }
   static void wake_all(Atomic<std::uint32_t>&) {}
-  static void yield() { World::current().pass(std::chrono::nanoseconds(200)); }
-  static void pause() { World::current().pass(std::chrono::nanoseconds(2)); }
+  static void yield() { VirtualClock::current().pass(std::chrono::nanoseconds(200)); }
+  static void pause() { VirtualClock::current().pass(std::chrono::nanoseconds(2)); }
   [[nodiscard]] static Time after(Time from, std::chrono::nanoseconds duration) {
     return duration > never - from ? never : from + duration;
   }
