@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // ModelledLog: a log in memory beside a model of it. Every call is made on the log and on the model, and what the log
-// says, keeps and gives back is held against the model; the file is decoded by the second judge.
+// says, keeps and gives back is held against the model.
 // Used by one thread; the log's own writer runs beside it.
 
 #ifndef REWAL_TESTS_FUZZ_MODELLED_LOG_HPP
@@ -11,9 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <thread>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -21,41 +19,14 @@
 
 #include "claim.hpp"
 #include "compare.hpp"
+#include "file_model.hpp"
+#include "log_options.hpp"
 #include "made_log.hpp"
-#include "recipe.hpp"
 #include "run_length.hpp"
+#include "second_judge.hpp"
+#include "snapshot_reader.hpp"
 
 namespace rewal_fuzz {
-
-/// The options that a recipe may choose.
-struct LogOptions {
-  rewal::SyncMode sync_mode = rewal::SyncMode::never;
-  rewal::Backpressure backpressure = rewal::Backpressure::block;
-  Recovery recovery = Recovery::repair;
-  std::size_t queue_capacity = 4096;
-  std::size_t queue_bytes = 1 << 16;
-  std::size_t buffer_capacity = 1 << 16;
-  std::size_t max_frame_bytes = 1 << 16;
-  std::uint64_t start_lsn = 1;
-
-  static LogOptions from(Recipe& recipe) {
-    using namespace std::chrono_literals;
-    static constexpr std::size_t sizes[] = {1 << 16, 1, 40, 200, 3000};
-    const rewal::SyncMode modes[] = {rewal::SyncMode::never, rewal::SyncMode::batch, rewal::SyncMode::interval(1h),
-                                     rewal::SyncMode::interval(1us)};
-    LogOptions chosen;
-    chosen.sync_mode = modes[recipe.below(4)];
-    chosen.backpressure = static_cast<rewal::Backpressure>(recipe.below(3));
-    chosen.recovery = policies[recipe.below(3)];
-    chosen.queue_capacity = 1 + recipe.below(12);
-    chosen.queue_bytes = sizes[recipe.below(5)];
-    chosen.buffer_capacity = sizes[recipe.below(5)];
-    chosen.max_frame_bytes = 34 + sizes[recipe.below(5)];
-    const std::uint64_t starts[] = {1, 2, 1000, highest_lsn - 20};
-    chosen.start_lsn = starts[recipe.below(4)];
-    return chosen;
-  }
-};
 
 /// `C` is NoCompressor or RunLength.
 template <class C>
@@ -63,8 +34,7 @@ class ModelledLog {
  public:
   using Log = rewal::Wal<rewal::MemoryStorage, C>;
 
-  explicit ModelledLog(C compressor = {}, Inflate inflate = Inflate::honest)
-      : compressor_(std::move(compressor)), inflate_(inflate) {}
+  explicit ModelledLog(C compressor = {}, Inflate inflate = Inflate::honest) : model_(std::move(compressor), inflate) {}
 
   // ---- opening and closing -----------------------------------------------------------------------------------------
 
@@ -76,8 +46,8 @@ class ModelledLog {
     builder.buffer_capacity(options.buffer_capacity).max_frame_bytes(options.max_frame_bytes);
     builder.start_lsn(options.start_lsn);
     auto built = [&] {
-      if constexpr (compresses) {
-        return std::move(builder).compressor(compressor_).build();
+      if constexpr (FileModel<C>::compresses) {
+        return std::move(builder).compressor(model_.compressor()).build();
       } else {
         return builder.build();
       }
@@ -97,7 +67,7 @@ class ModelledLog {
   void shut_down() {
     claim(log_.shutdown().has_value(), "a log in memory shuts down");
     check_closed();
-    check_file(frames_.size());
+    model_.check(disk_.bytes(), frames_, frames_.size());
   }
 
   /// Events not yet written may be lost, those flushed may not.
@@ -107,7 +77,7 @@ class ModelledLog {
     const SecondJudge judge(disk_.bytes());
     const std::size_t kept = judge.judgement().frames.size();
     claim(kept >= flushed_ && kept <= frames_.size(), "close loses nothing that was flushed and invents nothing");
-    check_file(kept);
+    model_.check(disk_.bytes(), frames_, kept);
     frames_.resize(kept);
     flushed_ = kept;
   }
@@ -175,9 +145,9 @@ class ModelledLog {
 
   void read(std::uint64_t from) {
     flush();
-    check_file(frames_.size());
+    model_.check(disk_.bytes(), frames_, frames_.size());
     const SecondJudge judge(disk_.bytes());
-    const ExpectedReading expected = expected_from(judge, from);
+    const ExpectedReading expected = model_.expected_from(judge, from, options_.max_frame_bytes);
     auto it = log_.iterator(from);
     claim(it.has_value(), "an open log gives an iterator");
     compare_reading(*it, expected);
@@ -186,7 +156,7 @@ class ModelledLog {
   void replay_some(std::uint64_t from, std::size_t most) {
     flush();
     const SecondJudge judge(disk_.bytes());
-    const ExpectedReading expected = expected_from(judge, from);
+    const ExpectedReading expected = model_.expected_from(judge, from, options_.max_frame_bytes);
     std::size_t seen = 0;
     const auto replayed = log_.replay(from, [&](rewal::Event&& event) {
       claim(seen < expected.events.size() && event.lsn == expected.events[seen].lsn &&
@@ -204,24 +174,14 @@ class ModelledLog {
   /// A reader that stays while the log goes on.
   void begin_reading(std::uint64_t from) {
     flush();
-    const View bytes = disk_.bytes();
-    snapshot_ = std::make_unique<Snapshot>(image_of(bytes));
-    snapshot_->expected = expected_from(snapshot_->judge, from);
     auto it = log_.iterator(from);
     claim(it.has_value(), "an open log gives an iterator");
-    snapshot_->it.emplace(std::move(*it));
+    snapshot_ = std::make_unique<SnapshotReader<typename Log::Iterator>>(
+        image_of(disk_.bytes()), std::move(*it),
+        [&](const SecondJudge& judge) { return model_.expected_from(judge, from, options_.max_frame_bytes); });
   }
   void go_on_reading(std::size_t events) {
-    if (!snapshot_) return;
-    const auto& expected = snapshot_->expected;
-    for (; events > 0; --events) {
-      const auto next = snapshot_->it->next_borrowed();
-      if (snapshot_->at < expected.events.size()) {
-        claim(next && *next && is(**next, expected.events[snapshot_->at++]), "a reader sees its snapshot");
-      } else {
-        claim(expected.error ? !next : next && !*next, "a reader ends where its snapshot ends");
-      }
-    }
+    if (snapshot_) snapshot_->go_on(events);
   }
 
   [[nodiscard]] std::uint64_t last_lsn() const {
@@ -230,32 +190,13 @@ class ModelledLog {
   [[nodiscard]] std::size_t file_bytes() const { return file_bytes_; }
 
  private:
-  static constexpr bool compresses = std::is_same_v<C, RunLength>;
-
-  struct Frame {
-    std::uint64_t first;
-    std::uint32_t count;
-    Image region;    // not compressed
-    bool must_mark;  // all before it was fsynced when it was appended
-    bool may_mark;   // or could have been
-  };
-
-  struct Snapshot {
-    explicit Snapshot(Image bytes) : file(std::move(bytes)), judge(file) {}
-    Image file;
-    SecondJudge judge;
-    ExpectedReading expected;
-    std::optional<typename Log::Iterator> it;
-    std::size_t at = 0;
-  };
-
   void appended(const rewal::Result<rewal::Lsn>& lsn, Image region, std::uint32_t count, bool fits, bool durable) {
     if (!fits || region.size() + empty_frame_size > options_.max_frame_bytes) {
       claim(!lsn && lsn.error() == Errc::invalid_record, "what is over the limits is refused");
       return;
     }
-    if constexpr (compresses) {
-      if (const auto refusal = compressor_.refusal()) {
+    if constexpr (FileModel<C>::compresses) {
+      if (const auto refusal = model_.compressor().refusal()) {
         claim(!lsn && lsn.error() == *refusal, "what the compressor refuses is refused");
         return;
       }
@@ -311,61 +252,19 @@ class ModelledLog {
     claim(log_.state() == rewal::State::closed, "a closed log is closed");
     claim(!log_.append("late") && !log_.flush() && !log_.iterator(), "a closed log takes nothing");
     if (!snapshot_) return;
-    const auto next = snapshot_->it->next_borrowed();
-    claim(!next && next.error() == Errc::closed, "a reader finds its log closed");
+    snapshot_->finds_log_closed();
     snapshot_.reset();
   }
 
-  /// The file is the first `count` frames of the model, as the format says.
-  void check_file(std::size_t count) {
-    const SecondJudge judge(disk_.bytes());
-    const Judgement& found = judge.judgement();
-    claim(found.end == judge.file().size(), "the file ends with its last whole frame");
-    claim_equal(found.frames.size(), count, "frames in the file");
-    for (std::size_t i = 0; i < count; ++i) check_frame(judge, found.frames[i], frames_[i]);
-  }
-  void check_frame(const SecondJudge& judge, const JudgedFrame& frame, const Frame& expected) {
-    const SecondHeader& header = frame.header;
-    const View region = judge.region_of(frame);
-    claim(header.first == expected.first && header.count == expected.count, "a frame has its LSNs");
-    // A new log fsyncs its first sector unasked when it leaves it.
-    const bool may_mark = expected.may_mark || (frame.at > 0 && frame.at <= 512);
-    claim(header.synced_before() ? may_mark : !expected.must_mark, "flag bit 1 says that all before had been fsynced");
-    Image packed;
-    const bool shrinks = packs(expected.region, packed) && packed.size() < expected.region.size();
-    claim(header.compressed() == shrinks, "a frame is stored compressed where that makes it smaller");
-    claim(same(region, shrinks ? packed : expected.region), "a frame's records are those appended");
-  }
-  [[nodiscard]] bool packs([[maybe_unused]] View region, [[maybe_unused]] Image& packed) {
-    if constexpr (compresses) {
-      return compressor_.compress(region, packed).has_value();
-    } else {
-      return false;
-    }
-  }
-
-  [[nodiscard]] ExpectedReading expected_from(const SecondJudge& judge, std::uint64_t from) const {
-    if constexpr (compresses) {
-      return expected_reading(judge, from, [&](View region) -> std::optional<Image> {
-        auto made = expected_inflate(region, options_.max_frame_bytes, inflate_);
-        if (made && made->size() > options_.max_frame_bytes) return std::nullopt;
-        return made;
-      });
-    } else {
-      return expected_reading(judge, from, nullptr);
-    }
-  }
-
-  C compressor_;
-  Inflate inflate_;
+  FileModel<C> model_;
   rewal::MemoryStorage disk_;
   LogOptions options_;
   Log log_;
-  std::unique_ptr<Snapshot> snapshot_;
+  std::unique_ptr<SnapshotReader<typename Log::Iterator>> snapshot_;
 
-  std::vector<Frame> frames_;      // accepted; all of them, once flushed, are in the file
-  std::size_t found_at_open_ = 0;  // how many of them
-  std::size_t flushed_ = 0;        // so many are in the file for sure
+  std::vector<ModelFrame> frames_;  // accepted; all of them, once flushed, are in the file
+  std::size_t found_at_open_ = 0;   // how many of them
+  std::size_t flushed_ = 0;         // so many are in the file for sure
   std::uint64_t next_ = 1;
   std::uint64_t drops_ = 0;
   std::size_t file_bytes_ = 0;
