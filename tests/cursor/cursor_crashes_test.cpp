@@ -10,8 +10,9 @@
 #include <memory>
 #include <rewal/cursor.hpp>
 #include <string>
+#include <torture/crash_images.hpp>
 #include <torture/report.hpp>
-#include <torture/sim_disk.hpp>
+#include <torture/sim_file_system.hpp>
 #include <utility>
 #include <vector>
 

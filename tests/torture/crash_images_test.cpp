@@ -13,7 +13,7 @@
 #include <set>
 #include <string>
 #include <thread>
-#include <torture/sim_log.hpp>
+#include <torture/crash_everywhere.hpp>
 #include <utility>
 #include <vector>
 

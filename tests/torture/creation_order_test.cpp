@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <string>
 #include <thread>
-#include <torture/sim_log.hpp>
+#include <torture/crash_everywhere.hpp>
 #include <vector>
 
 namespace {

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <string>
 #include <support/errno.hpp>
-#include <torture/sim_log.hpp>
+#include <torture/crash_everywhere.hpp>
 #include <vector>
 
 namespace {

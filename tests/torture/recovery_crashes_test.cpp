@@ -6,6 +6,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <cstdint>
 #include <string>
+#include <torture/crash_images.hpp>
+#include <torture/image_judge.hpp>
 #include <torture/sim_log.hpp>
 #include <unordered_set>
 #include <utility>

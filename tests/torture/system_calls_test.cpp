@@ -1,23 +1,16 @@
 // SPDX-License-Identifier: MIT
 //
-// The real file: the order of system calls, each of them failing or short in turn, and a disk that is really full.
+// The real file: the order of system calls, and each of them failing or short in turn.
 
-#include <sys/mount.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
-#include <cstdlib>
-#include <fstream>
-#include <iterator>
-#include <memory>
 #include <optional>
 #include <string>
 #include <support/temp_dir.hpp>
-#include <torture/oracle.hpp>
+#include <torture/real_file_judge.hpp>
 #include <torture/report.hpp>
 #include <torture/shim.hpp>
 #include <vector>
@@ -27,55 +20,12 @@
 namespace {
 
 using namespace rewal_torture;
-using rewal::SyncMode;
 using rewal_test::TempDir;
 
 std::string names_of(const std::vector<shim::Call>& calls) {
   std::string text;
   for (const auto& call : calls) text += (text.empty() ? "" : ", ") + call.name;
   return text;
-}
-
-Image payload_of(std::uint64_t lsn) {
-  Random random(lsn);
-  Image bytes(static_cast<std::size_t>(20 + lsn % 5 * 200));
-  for (auto& b : bytes) b = static_cast<std::byte>(random.next());
-  return bytes;
-}
-
-Image content_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  const auto* data = reinterpret_cast<const std::byte*>(text.data());
-  return {data, data + text.size()};
-}
-
-/// What is wrong with a file in which events up to `acknowledged` were made durable, and then with opening it.
-std::string judge_file(const std::string& path, std::uint64_t acknowledged, std::uint64_t appended) {
-  const auto decoded = decode_file(content_of(path));
-  const auto check = [&](std::uint64_t count, auto payload) -> std::string {
-    if (count < acknowledged) return "acknowledged events are unreadable";
-    if (count > appended) return "there are events that were never appended";
-    for (std::uint64_t lsn = 1; lsn <= count; ++lsn) {
-      if (payload(lsn) != payload_of(lsn)) return "LSN " + std::to_string(lsn) + " is another event";
-    }
-    return {};
-  };
-  if (auto wrong = check(decoded.events.size(), [&](std::uint64_t lsn) { return decoded.events[lsn - 1].payload; });
-      !wrong.empty()) {
-    return "on disk: " + wrong;
-  }
-  auto log = rewal::Wal<>::open(path).build();
-  if (!log) return "refused: " + log.error().message();
-  std::vector<Image> events;
-  const auto read = log->replay(
-      0, [&](const rewal::BorrowedEvent& event) { events.emplace_back(event.payload.begin(), event.payload.end()); });
-  if (!read) return "unreadable: " + read.error().message();
-  if (events.size() != decoded.events.size()) return "the log reads other events than the oracle";
-  if (auto wrong = check(events.size(), [&](std::uint64_t lsn) { return events[lsn - 1]; }); !wrong.empty())
-    return wrong;
-  if (!log->append_durable("more") || !log->shutdown()) return "going on failed";
-  return {};
 }
 
 struct FileRun {
@@ -128,54 +78,6 @@ FileRun use_file(const std::string& path, std::uint64_t preallocate) {
   told(log.shutdown());
   if (run.error && log.durable_lsn() != durable) run.wrong = "durable_lsn moved after an error";
   return run;
-}
-
-/// A small file system of its own, where the system lets us mount one.
-class SmallDisk {
- public:
-  explicit SmallDisk(std::uint64_t bytes) {
-    const std::string size = "size=" + std::to_string(bytes);
-    mounted_ = ::mount("none", dir_.path().c_str(), "tmpfs", 0, size.c_str()) == 0;
-  }
-  SmallDisk(const SmallDisk&) = delete;
-  SmallDisk& operator=(const SmallDisk&) = delete;
-  ~SmallDisk() {
-    if (mounted_) ::umount(dir_.path().c_str());
-  }
-  [[nodiscard]] bool mounted() const { return mounted_; }
-  [[nodiscard]] std::string file(const char* name) const { return dir_.file(name); }
-
- private:
-  TempDir dir_;
-  bool mounted_ = false;
-};
-
-/// Appends until nothing more fits, then makes room and opens again.
-std::string fill_up(const std::string& path, std::uint64_t preallocate, int expected_errno, std::uint64_t& acknowledged,
-                    std::uint64_t& appended) {
-  auto opened = rewal::Wal<>::open(path).preallocate(preallocate).build();
-  if (!opened) return "build failed: " + opened.error().message();
-  rewal::Wal<> log = std::move(*opened);
-  std::optional<rewal::Error> error;
-  for (int i = 0; i < 100'000 && !error; ++i) {
-    const auto lsn = log.append_durable(payload_of(appended + 1));
-    ++appended;
-    if (lsn) {
-      acknowledged = *lsn;
-    } else {
-      error = lsn.error();
-    }
-  }
-  if (!error) return "the disk never filled up";
-  if (error->system().value() != expected_errno) return "another errno: " + error->message();
-  if (log.append("x") || log.flush() || log.sync() || log.wait_durable(acknowledged + 1))
-    return "a call succeeded after ENOSPC";
-  if (log.durable_lsn() != acknowledged) return "durable_lsn moved";
-  const auto read = log.replay(0, [](const rewal::BorrowedEvent&) {});
-  if (!read || *read < acknowledged) return "reading failed on a full disk";
-  const auto ended = log.shutdown();
-  if (ended || ended.error().system() != error->system()) return "shutdown hid the error";
-  return {};
 }
 
 }  // namespace
@@ -295,58 +197,4 @@ TEST_CASE("system calls: the k-th of each kind fails, and nothing acknowledged i
   CHECK(first == "");
   CHECK(failures > 0);
   CHECK(clean > 0);
-}
-
-TEST_CASE("a disk that is really full is told, and everything acknowledged is readable") {
-  Row row("G8", "full disks (tmpfs)", "runs");
-  std::uint64_t events = 0;
-  for (const std::uint64_t size : {16u, 20u, 64u, 256u}) {
-    for (const std::uint64_t preallocate : {0u, 4096u, 65536u, 4u << 20}) {
-      const SmallDisk disk(size * 1024);
-      if (!disk.mounted()) SKIP("mounting a tmpfs is not allowed here");
-      // Something that can be taken away to make room.
-      std::ofstream(disk.file("ballast")) << std::string(8192, 'b');
-      std::uint64_t acknowledged = 0;
-      std::uint64_t appended = 0;
-      auto wrong = fill_up(disk.file("log"), preallocate, ENOSPC, acknowledged, appended);
-      ::unlink(disk.file("ballast").c_str());
-      if (wrong.empty()) wrong = judge_file(disk.file("log"), acknowledged, appended);
-      ++row.count;
-      events += acknowledged;
-      if (!wrong.empty()) ++row.violations;
-      CHECK(wrong == "");
-    }
-  }
-  row.note("acknowledged", events);
-}
-
-TEST_CASE("a file size limit is told, and everything acknowledged is readable") {
-  Row row("G8", "file size limits", "runs");
-  for (const ::rlim_t limit : {::rlim_t{1000}, ::rlim_t{4096}, ::rlim_t{10'001}, ::rlim_t{100'000}}) {
-    const TempDir dir;
-    int pipe_ends[2];
-    REQUIRE(::pipe(pipe_ends) == 0);
-    const ::pid_t child = ::fork();
-    REQUIRE(child >= 0);
-    if (child == 0) {
-      ::signal(SIGXFSZ, SIG_IGN);
-      const ::rlimit set{limit, limit};
-      std::uint64_t counts[3] = {};
-      if (::setrlimit(RLIMIT_FSIZE, &set) != 0) ::_exit(2);
-      counts[2] = fill_up(dir.file("log"), 65536, EFBIG, counts[0], counts[1]).empty() ? 1 : 0;
-      ::_exit(::write(pipe_ends[1], counts, sizeof counts) == sizeof counts ? 0 : 3);
-    }
-    ::close(pipe_ends[1]);
-    std::uint64_t counts[3] = {};
-    const bool told = ::read(pipe_ends[0], counts, sizeof counts) == sizeof counts;
-    ::close(pipe_ends[0]);
-    int status = 0;
-    REQUIRE(::waitpid(child, &status, 0) == child);
-    ++row.count;
-    const auto wrong = judge_file(dir.file("log"), counts[0], counts[1]);
-    if (!told || counts[2] != 1 || !wrong.empty()) ++row.violations;
-    CHECK(told);
-    CHECK(counts[2] == 1);
-    CHECK(wrong == "");
-  }
 }
