@@ -25,15 +25,15 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <system_error>
 #include <vector>
 
 #include <lz4.h>
 
 #include <rewal/bytes.hpp>
+#include <rewal/compressor/output.hpp>
 #include <rewal/error.hpp>
 #include <rewal/little_endian.hpp>
-#include <rewal/platform.hpp>
+#include <rewal/out_of_memory.hpp>
 #include <rewal/result.hpp>
 
 namespace rewal {
@@ -51,7 +51,7 @@ struct Lz4 {
     }
     const std::size_t before = target.size();
     const int room = LZ4_compressBound(static_cast<int>(source.size()));
-    if (!grow(target, before + size_bytes + static_cast<std::size_t>(room))) return no_memory();
+    if (!detail::grow(target, before + size_bytes + static_cast<std::size_t>(room))) return detail::not_enough_memory();
     detail::store_le(target.data() + before, static_cast<std::uint32_t>(source.size()));
     const int made = LZ4_compress_default(chars_of(source), chars_of(target.data() + before + size_bytes),
                                           static_cast<int>(source.size()), room);
@@ -67,14 +67,12 @@ struct Lz4 {
     if (source.size() <= size_bytes) return not_lz4();
     const auto claimed = detail::load_le<std::uint32_t>(source.data());
     const Bytes block = source.subspan(size_bytes);
-    if (claimed > most) {
-      return Error(Errc::corrupted, "a compressed frame holds more than max_frame_bytes: raise that limit to read it");
-    }
+    if (claimed > most) return detail::over_frame_limit();
     if (claimed > LZ4_MAX_INPUT_SIZE || block.size() > INT32_MAX || claimed / most_per_byte > block.size()) {
       return not_lz4();
     }
     const std::size_t before = target.size();
-    if (!grow(target, before + claimed)) return no_memory();
+    if (!detail::grow(target, before + claimed)) return detail::not_enough_memory();
     std::byte nothing{};  // room for no bytes still needs a place
     const int made = LZ4_decompress_safe(chars_of(block), chars_of(claimed == 0 ? &nothing : target.data() + before),
                                          static_cast<int>(block.size()), static_cast<int>(claimed));
@@ -93,19 +91,6 @@ struct Lz4 {
   }
   [[nodiscard]] static char* chars_of(std::byte* bytes) noexcept { return reinterpret_cast<char*>(bytes); }
 
-  [[nodiscard]] static bool grow(std::vector<std::byte>& target, std::size_t size) noexcept {
-    REWAL_TRY {
-      target.reserve(size);
-      target.resize(size);
-      return true;
-    }
-    REWAL_CATCH_ALL { return false; }
-  }
-
-  [[nodiscard]] static Error no_memory() noexcept {
-    return {Errc::io, std::make_error_code(std::errc::not_enough_memory),
-            "not enough memory for LZ4: free some and try again"};
-  }
   [[nodiscard]] static Error not_lz4() noexcept {
     return {Errc::corrupted,
             "LZ4 cannot read a compressed frame: it was written with another compressor, or is damaged"};

@@ -19,7 +19,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <system_error>
 #include <vector>
 
 #include <zstd.h>
@@ -27,8 +26,9 @@
 
 #include <rewal/bytes.hpp>
 #include <rewal/compressor/context_pool.hpp>
+#include <rewal/compressor/output.hpp>
 #include <rewal/error.hpp>
-#include <rewal/platform.hpp>
+#include <rewal/out_of_memory.hpp>
 #include <rewal/result.hpp>
 
 namespace rewal {
@@ -71,16 +71,16 @@ class Zstd {
       return detail::invalid_argument("the zstd level does not exist: choose one from 1 to 22, or a negative one");
     }
     const auto context = compressing_.take();
-    if (context == nullptr) return no_memory();
+    if (context == nullptr) return detail::not_enough_memory();
     const std::size_t before = target.size();
     const std::size_t room = ZSTD_compressBound(source.size());
     if (ZSTD_isError(room)) return Error(Errc::invalid_record, "the frame is too large for zstd: append less at once");
-    if (!grow(target, before + room)) return no_memory();
+    if (!detail::grow(target, before + room)) return detail::not_enough_memory();
     const std::size_t made =
         ZSTD_compressCCtx(context.get(), target.data() + before, room, source.data(), source.size(), level_);
     target.resize(before + (ZSTD_isError(made) ? 0 : made));
     if (!ZSTD_isError(made)) return {};
-    if (ZSTD_getErrorCode(made) == ZSTD_error_memory_allocation) return no_memory();
+    if (ZSTD_getErrorCode(made) == ZSTD_error_memory_allocation) return detail::not_enough_memory();
     return Error(Errc::invalid_record, "zstd could not compress the records: the event was not appended");
   }
 
@@ -94,22 +94,22 @@ class Zstd {
     const unsigned long long claimed = ZSTD_getFrameContentSize(source.data(), source.size());
     if (claimed == ZSTD_CONTENTSIZE_ERROR) return not_zstd();
     const bool is_claimed = claimed != ZSTD_CONTENTSIZE_UNKNOWN;
-    if (is_claimed && claimed > most) return over_limit();
+    if (is_claimed && claimed > most) return detail::over_frame_limit();
     const auto context = decompressing_.take();
-    if (context == nullptr) return no_memory();
+    if (context == nullptr) return detail::not_enough_memory();
     const std::size_t before = target.size();
     std::size_t room = (std::min)((std::max)(first_room_bytes, times(source.size(), usual_ratio)), most);
     if (is_claimed && claimed < room) room = static_cast<std::size_t>(claimed);
     for (;;) {
-      if (!grow(target, before + room)) return no_memory();
+      if (!detail::grow(target, before + room)) return detail::not_enough_memory();
       const std::size_t made =
           ZSTD_decompressDCtx(context.get(), target.data() + before, room, source.data(), source.size());
       target.resize(before + (ZSTD_isError(made) ? 0 : made));
       if (!ZSTD_isError(made)) return {};
       const ZSTD_ErrorCode code = ZSTD_getErrorCode(made);
-      if (code == ZSTD_error_memory_allocation) return no_memory();
+      if (code == ZSTD_error_memory_allocation) return detail::not_enough_memory();
       if (code != ZSTD_error_dstSize_tooSmall) return not_zstd();
-      if (room == most) return over_limit();
+      if (room == most) return detail::over_frame_limit();
       std::size_t next = (std::min)(times((std::max)(room, first_room_bytes), 4), most);
       if (is_claimed && claimed > room && claimed < next) next = static_cast<std::size_t>(claimed);
       room = next;
@@ -124,27 +124,9 @@ class Zstd {
     return size > SIZE_MAX / factor ? SIZE_MAX : size * factor;
   }
 
-  /// Makes `target` `size` bytes long. What lay behind its old end is not worth a copy, nor two buffers at once.
-  [[nodiscard]] static bool grow(std::vector<std::byte>& target, std::size_t size) noexcept {
-    REWAL_TRY {
-      if (target.empty() && size > target.capacity()) target = std::vector<std::byte>();
-      target.reserve(size);
-      target.resize(size);
-      return true;
-    }
-    REWAL_CATCH_ALL { return false; }
-  }
-
-  [[nodiscard]] static Error no_memory() noexcept {
-    return {Errc::io, std::make_error_code(std::errc::not_enough_memory),
-            "not enough memory for zstd: free some and try again"};
-  }
   [[nodiscard]] static Error not_zstd() noexcept {
     return {Errc::corrupted,
             "zstd cannot read a compressed frame: it was written with another compressor, or is damaged"};
-  }
-  [[nodiscard]] static Error over_limit() noexcept {
-    return {Errc::corrupted, "a compressed frame holds more than max_frame_bytes: raise that limit to read it"};
   }
 
   int level_;
