@@ -19,7 +19,7 @@
 using namespace rewal_test;
 
 TEST_CASE("a log's whole life, as its hooks and its storage see it", "[hooks]") {
-  const Opened at;
+  const TimelineLog at;
   {
     auto wal = must(at.builder().build());
     CHECK(at.line->count("on_start") == 1);  // before build() returns
@@ -51,18 +51,18 @@ TEST_CASE("a log's whole life, as its hooks and its storage see it", "[hooks]") 
 }
 
 TEST_CASE("the destructor is a shutdown to the hooks, close is not", "[hooks]") {
-  const Opened at;
+  const TimelineLog at;
   { const auto wal = must(at.builder().build()); }
   CHECK(at.line->count("on_shutdown_start") == 1);
   CHECK(at.line->count("on_shutdown_done") == 1);
-  const Opened other;
+  const TimelineLog other;
   must(must(other.builder().build()).close());
   CHECK(other.line->count("on_shutdown") == 0);
   CHECK(other.line->count("close") == 1);
 }
 
 TEST_CASE("concurrent callers of shutdown are one to the hooks", "[hooks]") {
-  const Opened at;
+  const TimelineLog at;
   auto wal = must(at.builder().build());
   must(wal.append("x"));
   together(4, [&](std::size_t) { must(wal.shutdown()); });
@@ -71,7 +71,7 @@ TEST_CASE("concurrent callers of shutdown are one to the hooks", "[hooks]") {
 }
 
 TEST_CASE("on_shutdown_done comes after a failed shutdown too", "[hooks]") {
-  const Opened at;
+  const TimelineLog at;
   auto wal = must(at.builder().build());
   at.disk.fail(Op::write, 1, ENOSPC);
   must(wal.append("x"));
@@ -83,7 +83,7 @@ TEST_CASE("on_shutdown_done comes after a failed shutdown too", "[hooks]") {
 }
 
 TEST_CASE("a failed fsync has a before_sync and no after_sync", "[hooks]") {
-  const Opened at;
+  const TimelineLog at;
   auto wal = must(at.builder().build());
   at.disk.fail(Op::sync, 1, EIO);
   CHECK(errno_of(wal.append_durable("x")) == EIO);

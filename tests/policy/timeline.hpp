@@ -119,7 +119,8 @@ inline Batch batch_of(const std::vector<std::string>& payloads) {
   return batch;
 }
 
-struct Opened {
+/// A log whose hooks and storage write into one timeline.
+struct TimelineLog {
   std::shared_ptr<Timeline> line = std::make_shared<Timeline>();
   RecordingStorage disk{};
 
