@@ -1,111 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
-// What is played on the queue. Its capacity is two frames of 34 bytes in 128 bytes of memory, unless said otherwise.
+// What is played on the queue.
 
 #include "catalog.hpp"
-#include "play.hpp"
+#include "ring_bodies.hpp"
 
 namespace rewal_model {
 namespace {
 
-using P = RingPlay;
-using Refusal = P::Refusal;
-using Body = P::Body;
-
-/// `used`: frames that went through before; 3 of them, and the next frame goes over the end of the memory.
-std::function<std::unique_ptr<P>()> ring(unsigned used, unsigned in_flight = 0, std::uint64_t bytes = 68,
-                                         std::uint64_t frames = 8) {
-  return [=] { return std::make_unique<P>(bytes, frames, used, in_flight); };
-}
-std::function<std::unique_ptr<P>()> sleeping(unsigned used, unsigned in_flight = 0) {
-  return [=] {
-    auto play = std::make_unique<P>(68, 8, used, in_flight);
-    play->consumer_may_sleep_when_empty = true;
-    return play;
-  };
-}
-
-Body produces(unsigned n, std::uint32_t records = 1) {
-  return [=](P& p) {
-    for (unsigned i = 0; i < n; ++i) p.produce(P::frame_bytes, records);
-  };
-}
-Body produces_directly(unsigned n) {
-  return [=](P& p) {
-    for (unsigned i = 0; i < n; ++i) p.produce_directly();
-  };
-}
-Body consumes(unsigned n, std::uint64_t most = UINT64_MAX) {
-  return [=](P& p) {
-    for (unsigned i = 0; i < n; ++i) p.consume(most);
-  };
-}
-void must(P& p, std::uint32_t records = 1) {
-  check(p.produce(P::frame_bytes, records) == Refusal::none, "refused although there is room");
-}
-Body blocks(unsigned n) {
-  return [=](P& p) {
-    for (unsigned i = 0; i < n; ++i) p.produce_blocking();
-  };
-}
-Body consumes_and_tells(unsigned n, std::uint64_t most = UINT64_MAX) {
-  return [=](P& p) {
-    for (unsigned i = 0; i < n; ++i) p.consume(most, true);
-  };
-}
-Body consumes_and_sleeps(unsigned n) {
-  return [=](P& p) {
-    for (unsigned i = 0; i < n; ++i) {
-      p.consume();
-      p.sleep_if_empty();
-    }
-  };
-}
-
-/// Sees that what this thread appended counts as assigned, and that observers stay within bounds.
-void produces_and_asks(P& p) {
-  if (p.produce() != Refusal::none) return;
-  const rewal::Lsn last = p.ring.last_assigned_lsn();
-  check(last >= 1 && last <= 8, "last_assigned_lsn is out of bounds");
-  p.own_is_assigned(last);
-}
-void observes(P& p) {
-  rewal::Lsn last = 0;
-  for (int i = 0; i < 2; ++i) {
-    const rewal::Lsn now = p.ring.last_assigned_lsn();
-    check(now >= last && now <= 8, "last_assigned_lsn goes back or too far");
-    last = now;
-  }
-  check(p.ring.frames_in_flight() <= 2, "more frames in flight than there is room for");
-}
-void seals_and_drains(P& p) {
-  p.ring.seal();
-  check(p.produce() == Refusal::sealed, "a claim succeeds after the seal");
-  check(!p.ring.fall_asleep(), "the consumer falls asleep on a sealed queue");
-  p.consume();
-  p.consume();
-  if (p.ring.empty()) p.nothing_more();
-}
-void holds(P& p) {
-  if (p.ring.try_hold() != Refusal::none) return;
-  p.consecutive([&] {
-    p.produce_held();
-    p.produce_held();
-  });
-  p.ring.release_hold();
-}
-void large(P& p) { p.produce_large(200); }
-void holds_for_large(P& p) {
-  if (p.ring.try_hold() != Refusal::none) return;
-  if (p.produce_large(200, true) != Refusal::none) p.ring.release_hold();
-}
-void consumes_with_write_lock(P& p) {
-  for (int i = 0; i < 2; ++i) {
-    if (!p.write_lock.try_acquire()) continue;
-    p.consume();
-    p.write_lock.release();
-  }
-}
+using namespace ring_bodies;
 
 std::vector<Entry> make_catalog() {
   const auto play = [](std::vector<Body> bodies, std::function<std::unique_ptr<P>()> make) {
@@ -251,55 +154,7 @@ std::vector<Entry> make_catalog() {
   return all;
 }
 
-/// Each breaks one rule of the queue's use.
-std::vector<Entry> make_broken_catalog() {
-  const Body publishes_first = [](P& p) {
-    const P::Claim claim = p.ring.try_claim(P::frame_bytes, 1, P::Wake::writer);
-    if (!claim) return;
-    p.ring.publish(claim);
-    p.fill_late(claim);
-  };
-  const Body gives_back_first = [](P& p) {
-    const auto run = p.ring.gather(UINT64_MAX);
-    if (run.frames == 0) return;
-    p.ring.consume(run, p.ring.next_unconsumed_lsn() + run.frames);
-    p.read_late(run.bytes);
-  };
-  const Body sleeps_blindly = [](P& p) {
-    if (!p.ring.fall_asleep()) return;
-    p.rest.sleep(p.rest.prepare());
-    p.ring.end_rest();
-  };
-  const Body claims_in_a_hold = [](P& p) {
-    if (p.ring.try_hold() != Refusal::none) return;
-    p.ring.release_hold();
-    p.consecutive([&] {
-      p.produce();
-      p.produce();
-    });
-  };
-  std::vector<Entry> all;
-  all.push_back({"published before it is filled", P::of({publishes_first, consumes(1)}, ring(3))});
-  all.push_back({"given back before it is read", P::of({produces(2), gives_back_first}, ring(1, 2))});
-  all.push_back({"two consumers without a write lock", P::of({consumes(1), consumes(1)}, ring(1, 2))});
-  all.push_back({"asleep without a second check", P::of({produces(1), sleeps_blindly}, sleeping(3))});
-  all.push_back({"a wake-up owed and not given", P::of({produces(1), consumes_and_sleeps(1)}, [] {
-                   auto made = std::make_unique<P>(68, 8, 3);
-                   made->consumer_may_sleep_when_empty = true;
-                   made->wakes_consumer = false;
-                   return made;
-                 })});
-  all.push_back({"nobody told of room", P::of({blocks(1), consumes(2)}, ring(0, 2))});
-  all.push_back({"a hold put down too early", P::of({claims_in_a_hold, produces(1)}, ring(3, 0, 136))});
-  return all;
-}
-
 }  // namespace
-
-const std::vector<Entry>& broken_ring_catalog() {
-  static const std::vector<Entry> all = make_broken_catalog();
-  return all;
-}
 
 const std::vector<Entry>& ring_catalog() {
   static const std::vector<Entry> all = make_catalog();

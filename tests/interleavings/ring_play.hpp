@@ -1,51 +1,28 @@
 // SPDX-License-Identifier: MIT
 //
-// Plays: the scenarios of the queue and of waiting, made of the library's own Ring, EventCount and WriteLock on the
-// model. A play is a few threads that each do a few things, with all bytes that the edges protect in a Shadow. What to
-// play, and how far it is searched, is left to the tests.
+// RingPlay: the library's own Ring, EventCount and WriteLock on the model, as producers and a consumer use them, with all
+// bytes that the edges protect in a Shadow.
 
-#ifndef REWAL_TESTS_INTERLEAVINGS_PLAY_HPP
-#define REWAL_TESTS_INTERLEAVINGS_PLAY_HPP
+#ifndef REWAL_TESTS_INTERLEAVINGS_RING_PLAY_HPP
+#define REWAL_TESTS_INTERLEAVINGS_RING_PLAY_HPP
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <functional>
 #include <memory>
 #include <rewal/commit/write_lock.hpp>
 #include <rewal/lsn.hpp>
 #include <rewal/queue/ring.hpp>
 #include <rewal/sync/event_count.hpp>
-#include <string>
 #include <utility>
 #include <vector>
 
 #include "model_threads.hpp"
+#include "play.hpp"
 #include "scheduler.hpp"
+#include "shadowed_frames.hpp"
 
 namespace rewal_model {
-
-/// Threads as a list of functions on the play.
-template <class P>
-class Play : public Scenario {
- public:
-  using Body = std::function<void(P&)>;
-
-  [[nodiscard]] unsigned threads() const override { return static_cast<unsigned>(bodies_->size()); }
-  void run(unsigned thread) override { (*bodies_)[thread](static_cast<P&>(*this)); }
-
-  static Make of(std::vector<Body> bodies, std::function<std::unique_ptr<P>()> make) {
-    return [bodies = std::make_shared<std::vector<Body>>(std::move(bodies)), make = std::move(make)] {
-      auto play = make();
-      static_cast<Play&>(*play).bodies_ = bodies;
-      return play;
-    };
-  }
-
- private:
-  std::shared_ptr<std::vector<Body>> bodies_;
-};
 
 /// The queue with small frames whose bytes are shadowed, and the two places where its users sleep.
 class RingPlay final : public Play<RingPlay> {
@@ -60,10 +37,7 @@ class RingPlay final : public Play<RingPlay> {
 
   /// `used_before`: frames that have gone through the queue, so that it begins in the middle of its memory.
   RingPlay(std::uint64_t bytes, std::uint64_t frames, unsigned used_before, unsigned in_flight = 0)
-      : ring(bytes, frames, first_lsn_),
-        shadowed_bytes_(static_cast<std::size_t>((std::min)(bytes + 63, most_shadowed_bytes) / 64 * 64)),
-        memory_(shadowed_bytes_ / 2),
-        base_(ring.room(byte_at_start()).first.data()) {
+      : ring(bytes, frames, first_lsn_), frames_(bytes, ring.room(byte_at_start()).first.data()) {
     for (unsigned i = 0; i < used_before; ++i) {
       produce();
       consume(frame_bytes);
@@ -108,9 +82,9 @@ class RingPlay final : public Play<RingPlay> {
     large_.write(0);
     const auto bytes = ring.large_room(claim, std::move(outside));
     if (claim.owes_wake_up && wakes_consumer) rest.notify_all();
-    fill(claim.first_lsn, size, 1, bytes, size / 2);
+    frames_.fill(claim.first_lsn, size, 1, bytes, size / 2);
     ring.publish_large(size / 2);
-    touch(bytes.part(size / 2, size), true);
+    frames_.access(bytes.part(size / 2, size), true);
     ring.publish_large(size);
     large_complete_.add();
     return Refusal::none;
@@ -154,7 +128,7 @@ class RingPlay final : public Play<RingPlay> {
     if (stored == 0) return false;
     check(run.rest_bytes != 0 || stored == run.whole_bytes, "a run ends inside a frame without need");
     check(stored <= begun_ + buffer, "a run is longer than the buffer");
-    touch(run.bytes.part(begun_, stored), false);
+    frames_.access(run.bytes.part(begun_, stored), false);
     if (run.frames != 0) ring.consume(run, take(run.bytes.part(0, run.whole_bytes), run.frames, run.last_frame_at));
     begun_ = stored - run.whole_bytes;
     return true;
@@ -166,11 +140,11 @@ class RingPlay final : public Play<RingPlay> {
     ++large_taken_;
     // The first bytes may go out before the last have come.
     std::size_t done = ring.large_published();
-    touch(frame.part(0, done), true);
+    frames_.access(frame.part(0, done), true);
     if (done < frame.size()) large_complete_.await(large_taken_);
     while (done < frame.size()) {
       const std::size_t published = ring.large_published();
-      touch(frame.part(done, published), true);
+      frames_.access(frame.part(done, published), true);
       done = published;
     }
     const Lsn next = take(frame, 1, 0);
@@ -237,7 +211,7 @@ class RingPlay final : public Play<RingPlay> {
     assigned_[current_thread()].push_back({claim.first_lsn, 1});
     fill(claim.first_lsn, claim.size, 1, ring.room(claim));
   }
-  void read_late(const rewal::detail::RingSpan<std::byte>& bytes) { touch(bytes, false); }
+  void read_late(const rewal::detail::RingSpan<std::byte>& bytes) { frames_.access(bytes, false); }
 
   // ---- afterwards
   // ----------------------------------------------------------------------------------------------------
@@ -276,7 +250,6 @@ class RingPlay final : public Play<RingPlay> {
   [[nodiscard]] std::size_t assigned_by(unsigned thread) const { return assigned_[thread].size(); }
 
  private:
-  static constexpr std::uint64_t most_shadowed_bytes = 1024;
   static constexpr Lsn first_lsn_ = 1;
 
   [[nodiscard]] static Claim byte_at_start() {
@@ -285,67 +258,18 @@ class RingPlay final : public Play<RingPlay> {
     return claim;
   }
 
-  struct Content {
-    Lsn first_lsn;
-    std::uint32_t size;
-    std::uint32_t records;
-  };
-
   void fill(Lsn lsn, std::uint32_t size, std::uint32_t records, const rewal::detail::RingSpan<std::byte>& bytes) {
-    fill(lsn, size, records, bytes, size);
+    frames_.fill(lsn, size, records, bytes, size);
   }
-  void fill(Lsn lsn, std::uint32_t size, std::uint32_t records, const rewal::detail::RingSpan<std::byte>& bytes,
-            std::size_t first_part) {
-    touch(bytes.part(0, first_part), true);
-    const Content content{lsn, size, records};
-    std::byte raw[sizeof(Content)];
-    std::memcpy(raw, &content, sizeof raw);
-    for (std::size_t i = 0; i < sizeof raw; ++i) bytes[i] = raw[i];
-  }
-
   Lsn take(const rewal::detail::RingSpan<std::byte>& bytes, std::uint64_t frames, std::size_t last_at) {
-    touch(bytes, true);  // the writer patches flags
-    Lsn next = ring.next_unconsumed_lsn();
-    std::size_t at = 0;
-    std::size_t last = 0;
-    for (std::uint64_t i = 0; i < frames; ++i) {
-      Content content{};
-      std::byte raw[sizeof(Content)];
-      if (at + sizeof raw > bytes.size()) complain("a run is too short");
-      bytes.copy_to(at, raw);
-      std::memcpy(&content, raw, sizeof raw);
-      check(content.first_lsn == next, "frames lie out of LSN order");
-      next += content.records;
-      last = at;
-      at += content.size;
-    }
-    check(at == bytes.size() && last == last_at, "a run does not end with its last frame");
-    next_to_consume_ = next;
-    return next;
+    return next_to_consume_ = frames_.take(bytes, frames, last_at, ring.next_unconsumed_lsn());
   }
 
-  /// In cells of two bytes.
-  void touch(const rewal::detail::RingSpan<std::byte>& bytes, bool writes) {
-    for (const auto& part : {bytes.first, bytes.second}) {
-      if (part.empty()) continue;
-      const std::ptrdiff_t at = part.data() - base_;
-      if (at < 0 || at >= static_cast<std::ptrdiff_t>(shadowed_bytes_)) continue;  // the rest of a large frame
-      const std::size_t cell = static_cast<std::size_t>(at) / 2;
-      const std::size_t cells = (part.size() + 1) / 2;
-      if (writes)
-        memory_.write(cell, cells);
-      else
-        memory_.read(cell, cells);
-    }
-  }
-
-  const std::size_t shadowed_bytes_;
-  Shadow memory_;
+  ShadowedFrames frames_;
   Shadow large_{1};  // the queue's fields for a large frame
   Tally large_complete_;
   std::uint64_t large_taken_ = 0;  // by the consumer
   std::size_t begun_ = 0;          // of the next frame, by the consumer
-  const std::byte* base_;
   std::vector<std::pair<Lsn, std::uint32_t>> assigned_[most_threads];
   Lsn next_to_consume_ = first_lsn_;  // by the consumer
   Lsn consumed_in_the_end_ = 0;
@@ -354,4 +278,4 @@ class RingPlay final : public Play<RingPlay> {
 
 }  // namespace rewal_model
 
-#endif  // REWAL_TESTS_INTERLEAVINGS_PLAY_HPP
+#endif  // REWAL_TESTS_INTERLEAVINGS_RING_PLAY_HPP

@@ -2,7 +2,11 @@
 //
 // What is played on EventCount and WriteLock.
 
+#include <rewal/commit/write_lock.hpp>
+#include <rewal/sync/event_count.hpp>
+
 #include "catalog.hpp"
+#include "model_threads.hpp"
 #include "play.hpp"
 
 namespace rewal_model {
