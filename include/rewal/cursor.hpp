@@ -14,6 +14,11 @@
 #ifndef REWAL_CURSOR_HPP
 #define REWAL_CURSOR_HPP
 
+#include <rewal/platform.hpp>
+
+#if REWAL_CXX20
+REWAL_HEADERS_BEGIN
+
 // Invariants.
 //   1. While a cursor is open and sound, both of its slots are on the disk: `newest`, and the one before it.
 //   2. A commit writes the slot that `newest` does not stand in, once, and fsyncs. `newest` changes after both succeeded.
@@ -40,6 +45,7 @@
 #include <rewal/bytes.hpp>
 #include <rewal/error.hpp>
 #include <rewal/format/cursor_image.hpp>
+#include <rewal/fwd.hpp>
 #include <rewal/lsn.hpp>
 #include <rewal/out_of_memory.hpp>
 #include <rewal/result.hpp>
@@ -249,10 +255,9 @@ struct BasicCursor<FileSystem>::State {
 };
 
 }  // namespace detail
-
-/// How far somebody has come, on the disk: two slots, locked like a log. Movable.
-using Cursor = detail::BasicCursor<detail::NativeFileSystem>;
-
 }  // namespace rewal
+
+REWAL_HEADERS_END
+#endif  // REWAL_CXX20
 
 #endif  // REWAL_CURSOR_HPP

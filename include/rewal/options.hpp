@@ -41,6 +41,8 @@ template <class Rep, class Period>
   return nanoseconds(static_cast<std::int64_t>(as_double));
 }
 
+struct IntervalMustBeAChronoDuration {};
+
 }  // namespace detail
 
 /// When the writer fsyncs without being asked.
@@ -65,6 +67,12 @@ class SyncMode {
     if (nanoseconds.count() == 0 && d < d.zero()) nanoseconds = std::chrono::nanoseconds(-1);  // negative all the same
     return {nanoseconds.count() == 0 ? Kind::batch : Kind::interval, nanoseconds};
   }
+
+  template <class T>
+  requires std::is_arithmetic_v<T> REWAL_REFUSED(
+      "rewal: an interval is a duration: interval(std::chrono::milliseconds(50)), or interval(50ms)",
+      static detail::IntervalMustBeAChronoDuration)
+  interval(T) REWAL_NOT_DEFINED;
 
   [[nodiscard]] constexpr Kind kind() const noexcept { return kind_; }
   [[nodiscard]] constexpr std::chrono::nanoseconds period() const noexcept { return period_; }

@@ -7,7 +7,15 @@
 #ifndef REWAL_PLATFORM_HPP
 #define REWAL_PLATFORM_HPP
 
-#include <cstddef>
+// Language. Public headers are empty for a compiler that does not speak it, so that this is the first error and the only one of
+// the library.
+#if (defined(_MSVC_LANG) && _MSVC_LANG >= 202002L) || __cplusplus >= 202002L
+#define REWAL_CXX20 1
+#else
+#define REWAL_CXX20 0
+#error \
+    "rewal needs C++20: compile with -std=c++20 (MSVC: /std:c++20), in CMake target_compile_features(your_target PRIVATE cxx_std_20)"
+#endif
 
 // Operating system.
 #if defined(_WIN32)
@@ -102,11 +110,47 @@
 #endif
 #endif
 
+// Between these the program's warnings of style are off: -Weffc++ asks for initialisers where members have their own,
+// -Wuseless-cast for casts to go that other systems need.
+#if defined(__GNUC__) && !defined(__clang__)
+#define REWAL_HEADERS_BEGIN                                                                              \
+  _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wuseless-cast\"")                    \
+      _Pragma("GCC diagnostic ignored \"-Weffc++\"") _Pragma("GCC diagnostic ignored \"-Wswitch-enum\"") \
+          _Pragma("GCC diagnostic ignored \"-Wredundant-tags\"")
+#define REWAL_HEADERS_END _Pragma("GCC diagnostic pop")
+#elif defined(__clang__)
+#define REWAL_HEADERS_BEGIN _Pragma("clang diagnostic push") _Pragma("clang diagnostic ignored \"-Wswitch-enum\"")
+#define REWAL_HEADERS_END _Pragma("clang diagnostic pop")
+#else
+#define REWAL_HEADERS_BEGIN
+#define REWAL_HEADERS_END
+#endif
+
+// For Result: the compiler's warning says what to do.
+#define REWAL_TO_BE_TESTED \
+  [[nodiscard("test this rewal::Result, or call value(), which throws: an error would go unseen")]]
+
+// An overload that exists to be refused, so that the compiler says `text`: g++ names the return type, clang prints the text.
+// It is no candidate in a requires-expression.
+#if defined(__clang__)
+#define REWAL_REFUSED(text, type) __attribute__((unavailable(text))) type
+#define REWAL_NOT_DEFINED
+#else
+#define REWAL_REFUSED(text, type) type
+#define REWAL_NOT_DEFINED = delete
+#endif
+
+#if REWAL_CXX20
+
+#include <cstddef>
+
 namespace rewal::detail {
 
 // Two cache lines: neighbouring lines are fetched in pairs on current x86, and ARM servers use 128 bytes.
 inline constexpr std::size_t cache_line_bytes = 128;
 
 }  // namespace rewal::detail
+
+#endif  // REWAL_CXX20
 
 #endif  // REWAL_PLATFORM_HPP

@@ -12,6 +12,11 @@
 #ifndef REWAL_READER_HPP
 #define REWAL_READER_HPP
 
+#include <rewal/platform.hpp>
+
+#if REWAL_CXX20
+REWAL_HEADERS_BEGIN
+
 #include <rewal/bytes.hpp>
 #include <rewal/error.hpp>
 #include <rewal/examination.hpp>
@@ -21,5 +26,8 @@
 #include <rewal/policy/compressor.hpp>
 #include <rewal/result.hpp>
 #include <rewal/version.hpp>
+
+REWAL_HEADERS_END
+#endif  // REWAL_CXX20
 
 #endif  // REWAL_READER_HPP

@@ -43,7 +43,7 @@ concept ResultValue =
 /// on an error print its message and terminate, and so does `error()` on a value, in every build. `*` of a Result that is
 /// about to go gives the value itself, so that a loop over `*wal.iterator(1)` keeps what it reads from.
 template <class T>
-class [[nodiscard]] Result {
+class REWAL_TO_BE_TESTED Result {
   static_assert(!std::is_reference_v<T> && !detail::is_result<std::remove_cv_t<T>> &&
                     !detail::is_error_type<std::remove_cv_t<T>>,
                 "rewal::Result<T>: T is an object type other than Error, Errc and Result");
@@ -239,7 +239,7 @@ class [[nodiscard]] Result {
 
 /// Success, or an Error.
 template <>
-class [[nodiscard]] Result<void> {
+class REWAL_TO_BE_TESTED Result<void> {
  public:
   using value_type = void;
   using error_type = Error;

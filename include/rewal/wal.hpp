@@ -13,6 +13,11 @@
 #ifndef REWAL_WAL_HPP
 #define REWAL_WAL_HPP
 
+#include <rewal/platform.hpp>
+
+#if REWAL_CXX20
+REWAL_HEADERS_BEGIN
+
 #include <rewal/bytes.hpp>
 #include <rewal/error.hpp>
 #include <rewal/format/batch.hpp>
@@ -30,5 +35,8 @@
 #include <rewal/storage/memory_storage.hpp>
 #include <rewal/storage/storage.hpp>
 #include <rewal/version.hpp>
+
+REWAL_HEADERS_END
+#endif  // REWAL_CXX20
 
 #endif  // REWAL_WAL_HPP

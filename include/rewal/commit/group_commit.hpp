@@ -64,6 +64,12 @@ class GroupCommit {
     if (lsn <= core_.before_first || lsn > core_.ring.last_assigned_lsn()) return Error(Errc::invalid_lsn).at_lsn(lsn);
     return until_durable(lsn);
   }
+  /// The same for an event that was just appended, if it was.
+  [[nodiscard]] Result<Lsn> wait_durable(const Result<Lsn>& appended) {
+    if (!appended) return appended;
+    const Result<void> durable = wait_durable(*appended);
+    return durable ? appended : Result<Lsn>(durable.error().at_lsn(*appended));
+  }
 
  private:
   using Threads = typename Core::Threads;

@@ -115,25 +115,29 @@ class [[nodiscard]] Builder {
   Builder&& start_lsn(Lsn lsn) && { return std::move(start_lsn(lsn)); }
 
   /// Shrinks frames, and reads compressed ones.
-  template <Compressor T>
+  template <class T>
   [[nodiscard]] Builder<S, T, I, H> compressor(T policy) {
+    static_assert(detail::require_compressor<T>());
     return {std::move(path_), options_, std::move(storage_), std::move(policy), std::move(indexer_), std::move(hooks_)};
   }
   /// Hears of each event once it is written.
-  template <Indexer T>
+  template <class T>
   [[nodiscard]] Builder<S, C, T, H> indexer(T policy) {
+    static_assert(detail::require_indexer<T>());
     return {std::move(path_),       options_,          std::move(storage_),
             std::move(compressor_), std::move(policy), std::move(hooks_)};
   }
   /// Hears of what the log does.
-  template <Hooks T>
+  template <class T>
   [[nodiscard]] Builder<S, C, I, T> hooks(T policy) {
+    static_assert(detail::require_hooks<T>());
     return {std::move(path_),    options_,         std::move(storage_), std::move(compressor_),
             std::move(indexer_), std::move(policy)};
   }
   /// Keeps the bytes instead of a file; the path is then only a name.
-  template <Storage T>
+  template <class T>
   [[nodiscard]] Builder<T, C, I, H> storage(T policy) {
+    static_assert(detail::require_storage<T>());
     return {std::move(path_),    options_,         std::optional<T>(std::move(policy)), std::move(compressor_),
             std::move(indexer_), std::move(hooks_)};
   }
@@ -142,7 +146,6 @@ class [[nodiscard]] Builder {
   /// Errors: `file_locked`; `invalid_record` for a file that is no log of this format; `corrupted` with offset and LSN
   /// for damage that the recovery policy refuses; `io` with what the system said, or with std::errc::invalid_argument.
   [[nodiscard]] Result<Wal<S, C, I, H>> build() {
-    static_assert(detail::require_fitting_extras<S>());
     if (const auto sense = make_sense(); !sense) return sense.error();
     if (used_up_)
       return Error(Errc::invalid_state, "this builder's policies went into an earlier build(): open(...) another");
@@ -161,7 +164,7 @@ class [[nodiscard]] Builder {
   }
 
  private:
-  template <Storage, Compressor, Indexer, Hooks>
+  template <class, class, class, class>
   friend class Wal;
   template <class, class, class, class>
   friend class Builder;
@@ -246,7 +249,7 @@ class [[nodiscard]] Builder {
   [[no_unique_address]] H hooks_{};
 };
 
-template <Storage S, Compressor C, Indexer I, Hooks H>
+template <class S, class C, class I, class H>
 Builder<FileStorage, NoCompressor, NoIndexer, NoHooks> Wal<S, C, I, H>::open(PathArg path) {
   return Builder<FileStorage, NoCompressor, NoIndexer, NoHooks>(std::move(path));
 }

@@ -19,6 +19,7 @@
 
 #include <rewal/error.hpp>
 #include <rewal/examination.hpp>
+#include <rewal/fwd.hpp>
 #include <rewal/log/frame_range.hpp>
 #include <rewal/lsn.hpp>
 #include <rewal/options.hpp>
@@ -49,15 +50,14 @@ concept ReadableStorage = requires(S& storage, std::span<std::byte> into, std::u
 
 }  // namespace detail
 
-template <class S, class C>
-class ReaderBuilder;
-
 /// Made by `Reader<>::open(path)...build()`. It sees the file as it was at build(), or at the last refresh().
 ///
 /// Errors of all calls are I/O alone: what is wrong with the file is an Examination, or a FrameInfo. replay() and iterator()
 /// also return `compressor_required`, and `corrupted` for a frame that does not decompress.
-template <class S = ReadOnlyFile, Compressor C = NoCompressor>
+template <class S, class C>
 class [[nodiscard]] Reader {
+  static_assert(detail::ReadableStorage<S> && detail::require_compressor<C>());
+
   using Stored = detail::ReadOnly<S>;
   using Shared = detail::SharedLog<Stored, C>;
 
@@ -175,8 +175,9 @@ template <class S, class C>
 class [[nodiscard]] ReaderBuilder {
  public:
   /// Reads compressed frames.
-  template <Compressor T>
+  template <class T>
   [[nodiscard]] ReaderBuilder<S, T> compressor(T policy) && {
+    static_assert(detail::require_compressor<T>());
     return {std::move(path_), std::move(storage_), std::move(policy), max_frame_bytes_};
   }
   /// Reads these bytes instead of a file; the path is then only a name.
@@ -212,7 +213,7 @@ class [[nodiscard]] ReaderBuilder {
   }
 
  private:
-  template <class, Compressor>
+  template <class, class>
   friend class Reader;
   template <class, class>
   friend class ReaderBuilder;
@@ -230,7 +231,7 @@ class [[nodiscard]] ReaderBuilder {
   std::uint64_t max_frame_bytes_ = detail::Options{}.max_frame_bytes;
 };
 
-template <class S, Compressor C>
+template <class S, class C>
 ReaderBuilder<ReadOnlyFile, NoCompressor> Reader<S, C>::open(PathArg path) {
   return ReaderBuilder<ReadOnlyFile, NoCompressor>(std::move(path));
 }

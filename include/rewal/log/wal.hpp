@@ -20,6 +20,8 @@
 #include <rewal/commit/lifecycle.hpp>
 #include <rewal/error.hpp>
 #include <rewal/format/batch.hpp>
+#include <rewal/fwd.hpp>
+#include <rewal/log/refused_calls.hpp>
 #include <rewal/lsn.hpp>
 #include <rewal/options.hpp>
 #include <rewal/out_of_memory.hpp>
@@ -39,9 +41,6 @@
 
 namespace rewal {
 
-template <class S, class C, class I, class H>
-class Builder;
-
 /// An embedded write-ahead log: one process appends events to one file; each gets a log sequence number; they can be
 /// replayed after any crash.
 ///
@@ -60,9 +59,12 @@ class Builder;
 /// frame delays what comes after it, since the file has no holes. Likewise whoever writes or fsyncs for all, the thread
 /// that leads a group commit, delays those who wait while the system gives it no processor: a thread of idle priority
 /// that calls flush() or append_durable() may hold up all others. Give such a thread append() alone.
-template <Storage S = FileStorage, Compressor C = NoCompressor, Indexer I = NoIndexer, Hooks H = NoHooks>
-class [[nodiscard]] Wal {
+template <class S, class C, class I, class H>
+class [[nodiscard]] Wal : detail::RefusedCalls {
+  static_assert(detail::require_storage<S>() && detail::require_compressor<C>() && detail::require_indexer<I>() &&
+                detail::require_hooks<H>());
   using Core = detail::Core<S, C, I, H>;
+  using Commit = detail::GroupCommit<Core>;
 
  public:
   /// Reads events one by one; see iterator().
@@ -92,6 +94,7 @@ class [[nodiscard]] Wal {
   /// reaches the storage within about a millisecond; flush() waits for that, append_durable() for the fsync too.
   /// Errors: `invalid_record` over the limits, `queue_full` with Backpressure::error, `invalid_lsn` past 2^64-2, what
   /// the compressor returned. A refused append takes no LSN. With Backpressure::drop a dropped event returns LSN 0.
+  using RefusedCalls::append;
   Result<Lsn> append(BytesArg payload) {
     if (!core_) return Errc::not_running;
     return detail::Appending<Core>(*core_).one(payload.bytes(), {}, detail::Append::queued);
@@ -112,14 +115,16 @@ class [[nodiscard]] Wal {
 
   /// append(), then wait_durable(): success means that the event survives a power loss. A full queue is `queue_full`
   /// with Backpressure::drop too. After an error of the wait the event may or may not be in the file.
+  using RefusedCalls::append_durable;
   Result<Lsn> append_durable(BytesArg payload) { return append_durable_with_meta(payload, BytesArg{}); }
   Result<Lsn> append_durable_with_meta(BytesArg payload, BytesArg meta) {
     if (!core_) return Errc::not_running;
-    return awaited(detail::Appending<Core>(*core_).one(payload.bytes(), meta.bytes(), detail::Append::awaited));
+    return Commit(*core_).wait_durable(
+        detail::Appending<Core>(*core_).one(payload.bytes(), meta.bytes(), detail::Append::awaited));
   }
   Result<Lsn> append_batch_durable(const Batch& batch) {
     if (!core_) return Errc::not_running;
-    return awaited(detail::Appending<Core>(*core_).batch(batch, detail::Append::awaited));
+    return Commit(*core_).wait_durable(detail::Appending<Core>(*core_).batch(batch, detail::Append::awaited));
   }
 
   // ---- waiting ---------------------------------------------------------------------------------------------------
@@ -128,14 +133,14 @@ class [[nodiscard]] Wal {
   /// process, not a power loss. In SyncMode::batch it has been fsynced as well.
   Result<void> flush() {
     if (!core_) return Errc::not_running;
-    return detail::GroupCommit<Core>(*core_).flush();
+    return Commit(*core_).flush();
   }
 
   /// Fsyncs everything written: it survives a power loss. Concurrent callers share one fsync. What is still queued is
   /// not covered: flush() first, or use wait_durable().
   Result<void> sync() {
     if (!core_) return Errc::not_running;
-    return detail::GroupCommit<Core>(*core_).sync();
+    return Commit(*core_).sync();
   }
 
   /// Returns once every event up to `lsn` is fsynced, causing the write and the fsync if nothing else does. Concurrent
@@ -143,7 +148,7 @@ class [[nodiscard]] Wal {
   /// Errors: `invalid_lsn` for an LSN that was never assigned (those found at open count as assigned).
   Result<void> wait_durable(Lsn lsn) {
     if (!core_) return lsn == 0 ? Result<void>() : Errc::not_running;
-    return detail::GroupCommit<Core>(*core_).wait_durable(lsn);
+    return Commit(*core_).wait_durable(lsn);
   }
 
   // ---- reading ---------------------------------------------------------------------------------------------------
@@ -152,6 +157,7 @@ class [[nodiscard]] Wal {
   /// `const BorrowedEvent&` (a view, valid until it returns) or `Event&&`, and returns void, bool (false stops) or
   /// Result<void> (an error stops and is returned); its exceptions propagate. Returns how many events `f` was given.
   /// Errors: `corrupted` with the offset for damage, `compressor_required`, what the storage said.
+  using RefusedCalls::replay;
   template <detail::ReplayFunction F>
   Result<std::uint64_t> replay(Lsn from, F&& f) const {
     if (const auto error = unreadable()) return *error;
@@ -263,12 +269,6 @@ class [[nodiscard]] Wal {
  private:
   friend class Builder<S, C, I, H>;
   explicit Wal(std::unique_ptr<Core> core) noexcept : core_(std::move(core)) {}
-
-  [[nodiscard]] Result<Lsn> awaited(const Result<Lsn>& lsn) {
-    if (!lsn) return lsn;
-    const Result<void> durable = detail::GroupCommit<Core>(*core_).wait_durable(*lsn);
-    return durable ? lsn : Result<Lsn>(durable.error().at_lsn(*lsn));
-  }
 
   [[nodiscard]] std::optional<Error> unreadable() const noexcept {
     if (!core_) return Error(Errc::not_running);

@@ -54,6 +54,17 @@ namespace detail {
 template <class C>
 inline constexpr bool has_compressor = !std::is_same_v<C, NoCompressor>;
 
+/// Instantiated by the log: the compiler says what is missing.
+template <class C>
+consteval bool require_compressor() {
+  static_assert(!has_compressor<C> || Compresses<C>,
+                "rewal: a Compressor needs Result<void> compress(Bytes, std::vector<std::byte>& target)");
+  static_assert(
+      !has_compressor<C> || DecompressesBounded<C> || DecompressesUnbounded<C>,
+      "rewal: a Compressor needs Result<void> decompress(Bytes, std::vector<std::byte>& target, std::size_t most)");
+  return true;
+}
+
 /// Appends the compressed `source` to `target`; nothing escapes.
 template <Compressor C>
 [[nodiscard]] Result<void> compress_guarded(C& compressor, Bytes source, std::vector<std::byte>& target) {

@@ -56,31 +56,29 @@ concept HasAnyHook = has_on_start<H> || has_on_shutdown_start<H> || has_on_shutd
     has_after_append<H> || has_before_write<H> || has_after_write<H> || has_before_sync<H> || has_after_sync<H> ||
     has_on_corruption<H> || has_on_drop<H> || has_on_durable<H>;
 
-// One concept a hook, so that the compiler's message names the one whose signature is wrong.
 template <class H>
-concept HookOnStartFits = has_on_start<H> || !names_on_start<H>;
-template <class H>
-concept HookOnShutdownStartFits = has_on_shutdown_start<H> || !names_on_shutdown_start<H>;
-template <class H>
-concept HookOnShutdownDoneFits = has_on_shutdown_done<H> || !names_on_shutdown_done<H>;
-template <class H>
-concept HookBeforeAppendFits = has_before_append<H> || !names_before_append<H>;
-template <class H>
-concept HookAfterAppendFits = has_after_append<H> || !names_after_append<H>;
-template <class H>
-concept HookBeforeWriteFits = has_before_write<H> || !names_before_write<H>;
-template <class H>
-concept HookAfterWriteFits = has_after_write<H> || !names_after_write<H>;
-template <class H>
-concept HookBeforeSyncFits = has_before_sync<H> || !names_before_sync<H>;
-template <class H>
-concept HookAfterSyncFits = has_after_sync<H> || !names_after_sync<H>;
-template <class H>
-concept HookOnCorruptionFits = has_on_corruption<H> || !names_on_corruption<H>;
-template <class H>
-concept HookOnDropFits = has_on_drop<H> || !names_on_drop<H>;
-template <class H>
-concept HookOnDurableFits = has_on_durable<H> || !names_on_durable<H>;
+concept EveryHookFits =
+    (has_on_start<H> || !names_on_start<H>)&&(has_on_shutdown_start<H> || !names_on_shutdown_start<H>)&&(
+        has_on_shutdown_done<H> ||
+        !names_on_shutdown_done<
+            H>)&&(has_before_append<H> ||
+                  !names_before_append<
+                      H>)&&(has_after_append<H> ||
+                            !names_after_append<
+                                H>)&&(has_before_write<H> ||
+                                      !names_before_write<
+                                          H>)&&(has_after_write<H> ||
+                                                !names_after_write<
+                                                    H>)&&(has_before_sync<H> ||
+                                                          !names_before_sync<
+                                                              H>)&&(has_after_sync<H> ||
+                                                                    !names_after_sync<
+                                                                        H>)&&(has_on_corruption<H> ||
+                                                                              !names_on_corruption<
+                                                                                  H>)&&(has_on_drop<H> ||
+                                                                                        !names_on_drop<
+                                                                                            H>)&&(has_on_durable<H> ||
+                                                                                                  !names_on_durable<H>);
 
 }  // namespace detail
 
@@ -104,14 +102,37 @@ concept HookOnDurableFits = has_on_durable<H> || !names_on_durable<H>;
 /// Those of the write path, on_durable among them, run one at a time, on whichever thread writes. A type with none of them is not Hooks,
 /// but for NoHooks; nor is one with a right name and a wrong signature, where the compiler can tell.
 template <class H>
-concept Hooks = std::is_same_v<H, NoHooks> ||
-    (detail::HasAnyHook<H>&& detail::HookOnStartFits<H>&& detail::HookOnShutdownStartFits<H>&&
-         detail::HookOnShutdownDoneFits<H>&& detail::HookBeforeAppendFits<H>&& detail::HookAfterAppendFits<H>&&
-             detail::HookBeforeWriteFits<H>&& detail::HookAfterWriteFits<H>&& detail::HookBeforeSyncFits<H>&&
-                 detail::HookAfterSyncFits<H>&& detail::HookOnCorruptionFits<H>&& detail::HookOnDropFits<H>&&
-                     detail::HookOnDurableFits<H>);
+concept Hooks = std::is_same_v<H, NoHooks> ||(detail::HasAnyHook<H>&& detail::EveryHookFits<H>);
 
 namespace detail {
+
+/// Instantiated by the log: stops the compiler at the hook whose signature is wrong, with its name.
+template <class H>
+consteval bool require_hooks() {
+  static_assert(has_on_start<H> || !names_on_start<H>, "rewal: this hook is void on_start()");
+  static_assert(has_on_shutdown_start<H> || !names_on_shutdown_start<H>,
+                "rewal: this hook is void on_shutdown_start()");
+  static_assert(has_on_shutdown_done<H> || !names_on_shutdown_done<H>,
+                "rewal: this hook is void on_shutdown_done(std::chrono::nanoseconds)");
+  static_assert(has_before_append<H> || !names_before_append<H>,
+                "rewal: this hook is void before_append(const Events&)");
+  static_assert(has_after_append<H> || !names_after_append<H>,
+                "rewal: this hook is void after_append(Lsn last, std::size_t count)");
+  static_assert(has_before_write<H> || !names_before_write<H>,
+                "rewal: this hook is void before_write(std::size_t bytes)");
+  static_assert(has_after_write<H> || !names_after_write<H>, "rewal: this hook is void after_write(std::size_t bytes)");
+  static_assert(has_before_sync<H> || !names_before_sync<H>, "rewal: this hook is void before_sync()");
+  static_assert(has_after_sync<H> || !names_after_sync<H>,
+                "rewal: this hook is void after_sync(std::chrono::nanoseconds)");
+  static_assert(has_on_corruption<H> || !names_on_corruption<H>,
+                "rewal: this hook is void on_corruption(std::uint64_t offset)");
+  static_assert(has_on_drop<H> || !names_on_drop<H>, "rewal: this hook is void on_drop(std::size_t events)");
+  static_assert(has_on_durable<H> || !names_on_durable<H>, "rewal: this hook is void on_durable(Lsn)");
+  static_assert(
+      std::is_same_v<H, NoHooks> || HasAnyHook<H>,
+      "rewal: Hooks need one of the members that <rewal/policy/hooks.hpp> lists, on_durable(Lsn) for example");
+  return true;
+}
 
 /// Owns the hooks and calls them: nothing escapes, and while one runs the log refuses this thread's calls.
 /// A hook that H does not have is an empty function.

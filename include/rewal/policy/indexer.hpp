@@ -33,6 +33,14 @@ namespace detail {
 template <class I>
 inline constexpr bool has_indexer = !std::is_same_v<I, NoIndexer>;
 
+/// Instantiated by the log: the compiler says what is missing.
+template <class I>
+consteval bool require_indexer() {
+  static_assert(Indexer<I>,
+                "rewal: an Indexer needs void on_append(Lsn, std::optional<Bytes> meta, std::uint64_t offset)");
+  return true;
+}
+
 }  // namespace detail
 }  // namespace rewal
 

@@ -17,6 +17,7 @@
 
 #include <rewal/bytes.hpp>
 #include <rewal/error.hpp>
+#include <rewal/fwd.hpp>
 #include <rewal/out_of_memory.hpp>
 #include <rewal/result.hpp>
 #include <rewal/storage/file_names.hpp>
@@ -137,10 +138,6 @@ class BasicFileStorage {
 };
 
 }  // namespace detail
-
-/// The default storage of a log: one file, `flock`ed (`LockFileEx` on Windows), memory-mapped for reading.
-using FileStorage = detail::BasicFileStorage<detail::NativeFileSystem>;
-
 }  // namespace rewal
 
 #endif  // REWAL_STORAGE_FILE_STORAGE_HPP

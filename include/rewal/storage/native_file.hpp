@@ -7,21 +7,12 @@
 #ifndef REWAL_STORAGE_NATIVE_FILE_HPP
 #define REWAL_STORAGE_NATIVE_FILE_HPP
 
+#include <rewal/fwd.hpp>  // the alias itself
 #include <rewal/platform.hpp>
 #if REWAL_WINDOWS
 #include <rewal/storage/windows_file.hpp>
 #else
 #include <rewal/storage/posix_file.hpp>
 #endif
-
-namespace rewal::detail {
-
-#if REWAL_WINDOWS
-using NativeFileSystem = WindowsFileSystem;
-#else
-using NativeFileSystem = PosixFileSystem;
-#endif
-
-}  // namespace rewal::detail
 
 #endif  // REWAL_STORAGE_NATIVE_FILE_HPP

@@ -53,7 +53,9 @@ struct PosixFileSystem : PosixNames {
     constexpr const char* what = "opening the log file failed: check its path and permissions";
     auto existing = open_regular(path, O_RDWR | O_NOCTTY, 0, what);  // some systems refuse O_CREAT for what is there
     if (existing || existing.error().system().value() != ENOENT) return existing;
-    return open_regular(path, O_RDWR | O_CREAT | O_NOCTTY, mode, what);
+    auto created = open_regular(path, O_RDWR | O_CREAT | O_NOCTTY, mode, what);
+    if (created || created.error().system().value() != ENOENT) return created;
+    return told_as(created.error(), "opening the log file failed, its folder does not exist: create that first");
   }
 
   /// Creates a file that must not exist yet, with no more permissions than `like` has.

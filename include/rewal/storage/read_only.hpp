@@ -17,6 +17,7 @@
 #include <utility>
 
 #include <rewal/error.hpp>
+#include <rewal/fwd.hpp>
 #include <rewal/out_of_memory.hpp>
 #include <rewal/result.hpp>
 #include <rewal/storage/file_names.hpp>
@@ -87,10 +88,6 @@ class ReadOnly {
 };
 
 }  // namespace detail
-
-/// The default storage of a Reader: a file, opened for reading alone.
-using ReadOnlyFile = detail::BasicReadOnlyFile<detail::NativeFileSystem>;
-
 }  // namespace rewal
 
 #endif  // REWAL_STORAGE_READ_ONLY_HPP

@@ -153,14 +153,24 @@ inline constexpr bool preallocate_fits = !names_preallocate<S> || PreallocatingS
 template <class S>
 inline constexpr bool storage_extras_fit = preserve_fits<S>&& map_fits<S>&& preallocate_fits<S>;
 
-/// Instantiated by the log: stops the compiler at an extra with the right name and the wrong signature.
+/// Instantiated by the log: stops the compiler at the member that is missing or wrong, with its name.
 template <class S>
-consteval bool require_fitting_extras() {
-  static_assert(preserve_fits<S>, "a Storage's preserve is: Result<std::string> preserve(std::uint64_t offset, Bytes)");
+consteval bool require_storage() {
+  static_assert(StorageIsMovable<S>,
+                "rewal: a Storage is an object that can be moved: the log owns it, passed by value");
+  static_assert(StorageHasWrite<S>, "rewal: a Storage needs Result<std::size_t> write(Bytes)");
+  static_assert(StorageHasSync<S>, "rewal: a Storage needs Result<void> sync()");
+  static_assert(StorageHasClose<S>, "rewal: a Storage needs Result<void> close()");
+  static_assert(StorageHasSize<S>, "rewal: a Storage needs Result<std::uint64_t> size()");
+  static_assert(StorageHasTruncate<S>, "rewal: a Storage needs Result<void> truncate(std::uint64_t end)");
+  static_assert(StorageHasReadAt<S>,
+                "rewal: a Storage needs Result<std::size_t> read_at(std::span<std::byte>, std::uint64_t offset)");
+  static_assert(preserve_fits<S>,
+                "rewal: a Storage's preserve is: Result<std::string> preserve(std::uint64_t offset, Bytes)");
   static_assert(map_fits<S>,
-                "a Storage's map is: Result<std::shared_ptr<const M>> map(std::uint64_t size), "
+                "rewal: a Storage's map is: Result<std::shared_ptr<const M>> map(std::uint64_t size), "
                 "where M has: Bytes bytes() const");
-  static_assert(preallocate_fits<S>, "a Storage's preallocate is: Result<void> preallocate(std::uint64_t size)");
+  static_assert(preallocate_fits<S>, "rewal: a Storage's preallocate is: Result<void> preallocate(std::uint64_t size)");
   return true;
 }
 
