@@ -15,29 +15,9 @@
 
 #include <rewal/error.hpp>
 #include <rewal/platform.hpp>
+#include <rewal/result_value.hpp>
 
 namespace rewal {
-
-template <class T>
-class Result;
-
-namespace detail {
-
-template <class T>
-inline constexpr bool is_result = false;
-template <class T>
-inline constexpr bool is_result<Result<T>> = true;
-
-template <class T>
-inline constexpr bool is_error_type = std::is_same_v<T, Error> || std::is_same_v<T, Errc>;
-
-/// What a Result<T> may be made of without saying so: anything that converts to T; for bool, bool alone.
-template <class U, class T>
-concept ResultValue =
-    !is_result<std::remove_cvref_t<U>> && !is_error_type<std::remove_cvref_t<U>> && std::is_convertible_v<U, T> &&
-    (!std::is_same_v<T, bool> || std::is_same_v<std::remove_cvref_t<U>, bool>);
-
-}  // namespace detail
 
 /// A value or an Error. `value()` on an error throws rewal::Exception, or terminates where exceptions are off. `*` and `->`
 /// on an error print its message and terminate, and so does `error()` on a value, in every build. `*` of a Result that is
@@ -54,7 +34,7 @@ class REWAL_TO_BE_TESTED Result {
 
   constexpr Result() requires std::default_initializable<T> : value_(), has_value_(true) {}
   template <detail::ResultValue<T> U = T>
-  constexpr Result(U&& value) : value_(std::forward<U>(value)), has_value_(true) {}
+  constexpr Result(U&& value) : value_(detail::converted<T>(std::forward<U>(value))), has_value_(true) {}
   constexpr Result(const Error& error) noexcept : error_(error), has_value_(false) {}
   constexpr Result(Errc code) noexcept : error_(code), has_value_(false) {}
 
