@@ -26,9 +26,11 @@
 #include <rewal/out_of_memory.hpp>
 #include <rewal/policy/compressor.hpp>
 #include <rewal/policy/storage_call.hpp>
+#include <rewal/read/frame_cursor.hpp>
 #include <rewal/read/iterator.hpp>
 #include <rewal/read/replay.hpp>
 #include <rewal/read/shared_log.hpp>
+#include <rewal/read/source.hpp>
 #include <rewal/recovery/copying.hpp>
 #include <rewal/recovery/examiner.hpp>
 #include <rewal/recovery/frame_walk.hpp>
@@ -123,6 +125,7 @@ class [[nodiscard]] Reader {
   friend class ReaderBuilder<S, C>;
 
   static constexpr unsigned new_file_mode = 0644;
+  static constexpr unsigned most_looks = 1000;  // each of them sees more frames than the one before
 
   explicit Reader(std::shared_ptr<Shared> shared) noexcept : shared_(std::move(shared)) {}
 
@@ -130,14 +133,23 @@ class [[nodiscard]] Reader {
 
   [[nodiscard]] Result<Examination> examine(detail::ScanSettings settings) const {
     return detail::or_not_enough_memory([&]() -> Result<Examination> {
-      detail::SparseIndex index;  // of its own: a later refresh() goes on behind what was indexed
       const std::uint64_t size = end();
-      detail::Examiner<Stored> examiner(shared_->storage, shared_.get(), size, 1);
-      if (auto examined = examiner.run(index, settings); !examined) {
-        return detail::named_by(shared_->storage, examined.error());
+      for (unsigned looks = 1;; ++looks) {
+        detail::SparseIndex index;  // of its own: a later refresh() goes on behind what was indexed
+        detail::Examiner<Stored> examiner(shared_->storage, shared_.get(), size, 1);
+        if (auto examined = examiner.run(index, settings); !examined) {
+          return detail::named_by(shared_->storage, examined.error());
+        }
+        auto seen = examination_of(examiner.findings());
+        if (!seen || !seen->bad_at || looks == most_looks || !is_frame_by_now(*seen->bad_at, size)) return seen;
       }
-      return examination_of(examiner.findings());
     });
+  }
+
+  /// Of bad bytes of a file that is being written: what was seen behind them may be newer than they were.
+  [[nodiscard]] bool is_frame_by_now(std::uint64_t offset, std::uint64_t size) const {
+    detail::FrameCursor<Stored> cursor(detail::Source<Stored>(shared_->storage, shared_.get(), size), offset);
+    return cursor.next() == detail::Walk::frame;
   }
 
   [[nodiscard]] Result<Examination> examination_of(const detail::Findings& found) const {

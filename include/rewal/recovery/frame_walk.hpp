@@ -7,6 +7,8 @@
 // Zeros from the end of a frame to the end of the file are the end. Other bytes that are no frame are one place, up to the
 // next frame whose size and CRC are right, or to the zeros at the end.
 // A payload that holds frames is stepped over with its frame; but where that frame itself is damaged, they count as whole.
+// A file that is being written: what was no frame yet is looked at again once what stands behind it has been seen. A writer
+// finishes one frame before the next, so a frame that it was writing is whole by then, and no damage.
 
 #ifndef REWAL_RECOVERY_FRAME_WALK_HPP
 #define REWAL_RECOVERY_FRAME_WALK_HPP
@@ -43,10 +45,7 @@ class FrameWalk {
     if (at_ >= source_.end()) return std::optional<FrameInfo>();
     const auto frame = frame_here();
     if (!frame) return source_.error();
-    if (*frame) {
-      at_ += (*frame)->size;
-      return *frame;
-    }
+    if (*frame) return step_over(**frame);
     return bytes_between();
   }
 
@@ -68,6 +67,11 @@ class FrameWalk {
     const auto validity = public_validity(format::check_frame(bytes).validity);
     if (!validity) return std::optional<FrameInfo>();
     return std::optional(info_of(header, *validity));
+  }
+
+  [[nodiscard]] std::optional<FrameInfo> step_over(const FrameInfo& frame) noexcept {
+    at_ = frame.offset + frame.size;
+    return frame;
   }
 
   [[nodiscard]] FrameInfo info_of(const format::Header& header, FrameValidity validity) const noexcept {
@@ -106,11 +110,18 @@ class FrameWalk {
       const auto zeros = zeros_before_the_end(begin);
       if (!zeros) return source_.error();
       end = *zeros;
-      at_ = source_.end();
-      if (end == begin) return std::optional<FrameInfo>();  // zeros alone: the end
-    } else {
-      at_ = end;
     }
+    if (end != begin) {
+      source_.release();
+      const auto written_meanwhile = frame_here();
+      if (!written_meanwhile) return source_.error();
+      if (*written_meanwhile) {
+        search_.reset();  // what it has read is old
+        return step_over(**written_meanwhile);
+      }
+    }
+    at_ = candidate ? end : source_.end();
+    if (end == begin) return std::optional<FrameInfo>();  // zeros alone: the end
     FrameInfo info;
     info.offset = begin;
     info.size = end - begin;
