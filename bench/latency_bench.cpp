@@ -4,7 +4,7 @@
 // same frame; and as percentiles, each call recorded, of `append`, of `append` and `flush`, and of `append_durable`.
 //
 // A burst is timed as a whole and holds nothing but appends; what it left in the queue is written before the next one,
-// outside the timed part. Both sides' memory is gone through once before. The writer thread naps meanwhile: no burst
+// outside the timed part. Both sides' memory is gone through once before. The writer thread sleeps meanwhile: no burst
 // fills half of the queue. "After idle", it has fallen asleep before each burst, whose first call then wakes it.
 
 #include <benchmark/benchmark.h>

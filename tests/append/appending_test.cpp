@@ -201,12 +201,12 @@ TEST_CASE("a waiting append sleeps: it uses no processor time to speak of") {
   Hold hold(disk.writes());
   must(wal.append("1"));
   auto blocked = in_background([&] { return wal.append("2"); });
-  const auto rests = [] {
+  const auto is_idle = [] {
     const auto before = std::clock();
     std::this_thread::sleep_for(50ms);
     return std::clock() - before < CLOCKS_PER_SEC / 100;
   };
-  CHECK(eventually(rests));
+  CHECK(eventually(is_idle));
   hold.release();
   CHECK(outcome(blocked) == 2u);
 }

@@ -25,7 +25,7 @@ namespace {
 
 const std::vector<std::byte> payload(20);
 
-/// Threads that are held up before they look at the clock, and others go on meanwhile.
+/// Threads that are held up before they read the clock, and others go on meanwhile.
 struct Delayed : rewal::detail::NativeThreads {
   static inline std::function<void()> meanwhile;
 
@@ -68,12 +68,12 @@ TEST_CASE("an event larger than the queue wakes the writer that sleeps, and is p
   options.queue_bytes = 64 * 1024;
   const auto core = core_on(MemoryStorage(), options);
   REQUIRE(core->ring.fall_asleep());
-  const auto key = core->rest.prepare();
-  auto writer = in_background([&] { core->rest.sleep(key); });
+  const auto key = core->work.prepare();
+  auto writer = in_background([&] { core->work.sleep(key); });
   CHECK(must(append(*core, std::vector<std::byte>(100'000))) == 1);
   CHECK(eventually([&] { return is_done(writer); }));
-  CHECK_FALSE(core->ring.is_resting());
-  core->rest.notify_all();  // after a failure, too, the test ends
+  CHECK_FALSE(core->ring.is_sleeping());
+  core->work.notify_all();  // after a failure, too, the test ends
 }
 
 TEST_CASE("an append that finds an empty queue held waits for the moment that it takes, in every mode") {

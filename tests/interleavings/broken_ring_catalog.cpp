@@ -25,8 +25,8 @@ std::vector<Entry> make_catalog() {
   };
   const Body sleeps_blindly = [](P& p) {
     if (!p.ring.fall_asleep()) return;
-    p.rest.sleep(p.rest.prepare());
-    p.ring.end_rest();
+    p.work.sleep(p.work.prepare());
+    p.ring.end_sleep();
   };
   const Body claims_in_a_hold = [](P& p) {
     if (p.ring.try_hold() != Refusal::none) return;

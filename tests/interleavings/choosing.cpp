@@ -28,9 +28,9 @@ int Engine::choose() {
   if (all_finished) return end(Ending::complete);
   if (ready == 0 && timed == 0) {
     phase_ = Phase::alone;
-    const bool rests = scenario_->may_rest();
+    const bool may_sleep = scenario_->may_all_sleep();
     phase_ = Phase::running;
-    if (rests) return end(Ending::complete);
+    if (may_sleep) return end(Ending::complete);
     return end_badly("all threads sleep: a wake-up is lost");
   }
   int chosen = -1;

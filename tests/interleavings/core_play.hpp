@@ -114,8 +114,8 @@ class CorePlay : public Play<CorePlay> {
     rewal::Backpressure backpressure = rewal::Backpressure::block;
     std::uint64_t buffer_capacity = 64 * 1024;
     unsigned fails_at = 0;
-    int deaf = -1;         // a place where nobody hears a wake-up: room, written, durable, rest, lifecycle
-    unsigned callers = 1;  // threads that call; the last to end shuts the log down
+    int losing_place = -1;  // where wake-ups are lost: of room, written, durable, work, lifecycle
+    unsigned callers = 1;   // threads that call; the last to end shuts the log down
   };
 
   std::shared_ptr<Disk> disk = std::make_shared<Disk>();
@@ -131,7 +131,8 @@ class CorePlay : public Play<CorePlay> {
     auto side = std::make_shared<Core::Shared>(ModelStorage(disk), rewal::NoCompressor{}, options.max_frame_bytes);
     core = std::make_unique<Core>(std::move(side), rewal::NoIndexer{}, rewal::NoHooks{}, options,
                                   rewal::RecoveryReport{}, 0, Lsn{0});
-    if (setting.deaf >= 0) make_deaf(places()[static_cast<std::size_t>(setting.deaf)], sizeof(core->room));
+    if (setting.losing_place >= 0)
+      lose_wake_ups(places()[static_cast<std::size_t>(setting.losing_place)], sizeof(core->room));
   }
 
   // ---- what threads do
@@ -246,7 +247,7 @@ class CorePlay : public Play<CorePlay> {
   }
 
   [[nodiscard]] std::array<rewal::detail::EventCount<ModelThreads>*, 5> places() const {
-    return {&core->room, &core->written, &core->durable, &core->rest, &core->lifecycle};
+    return {&core->room, &core->written, &core->durable, &core->work, &core->lifecycle};
   }
 
   const Setting setting_;

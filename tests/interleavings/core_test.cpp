@@ -41,7 +41,7 @@ Composition log_of(std::string name, std::vector<Body> callers, P::Setting setti
   return {std::move(name), P::of(std::move(bodies), [setting] { return std::make_unique<P>(setting); })};
 }
 
-std::vector<Composition> all_compositions(int deaf = -1) {
+std::vector<Composition> all_compositions(int losing_place = -1) {
   const Body flushes = [](P& p) { p.append_and_flush(); };
   const Body durable = [](P& p) { p.append_durable(); };
   const Body waits_durable = [](P& p) { p.append_durable(rewal::detail::Append::queued); };
@@ -77,16 +77,16 @@ std::vector<Composition> all_compositions(int deaf = -1) {
     if (const auto done = p.close(); !done) p.allow(done.error());
   };
   const Body appends_large = [](P& p) { p.must_append(300); };
-  const Body rests_and_appends = [](P& p) {
+  const Body pauses_and_appends = [](P& p) {
     p.pause_a_second();
     p.must_append();
   };
-  const Body rests_and_flushes = [](P& p) {
+  const Body pauses_and_flushes = [](P& p) {
     p.pause_a_second();
     p.append_and_flush();
   };
   P::Setting plain;
-  plain.deaf = deaf;
+  plain.losing_place = losing_place;
   P::Setting two_frames = plain;  // of 38 bytes
   two_frames.queue_bytes = 76;
   P::Setting small = plain;  // no frame takes the queue for itself
@@ -120,8 +120,8 @@ std::vector<Composition> all_compositions(int deaf = -1) {
   all.push_back(log_of("shutdown, durable append", {durable, shuts_down}, plain));
   all.push_back(log_of("shutdown, large", {tries_large, shuts_down}, two_frames));
   all.push_back(log_of("two shutdowns, one with a limit", {shuts_down, shuts_down_soon}, plain));
-  all.push_back(log_of("long rest, append", {rests_and_appends, rests_and_appends}, plain));
-  all.push_back(log_of("long rest, flush", {rests_and_appends, rests_and_flushes}, plain));
+  all.push_back(log_of("long pause, append", {pauses_and_appends, pauses_and_appends}, plain));
+  all.push_back(log_of("long pause, flush", {pauses_and_appends, pauses_and_flushes}, plain));
   all.push_back(log_of("close, flush", {flushes, closes}, plain));
   all.push_back(log_of("close, durable append", {durable, closes}, plain));
   all.push_back(log_of("close, blocked appends", {fills, closes}, two_frames));
@@ -208,9 +208,9 @@ TEST_CASE("the log: schedules drawn at random") {
 
 TEST_CASE("the log: a place where nobody hears a wake-up hangs some thread") {
   rewal_torture::Row row("G13", "planted lost wake-ups of the log found", "places");
-  for (int deaf = 0; deaf < 5; ++deaf) {
+  for (int losing_place = 0; losing_place < 5; ++losing_place) {
     std::string found;
-    for (const Composition& composition : all_compositions(deaf)) {
+    for (const Composition& composition : all_compositions(losing_place)) {
       Limits limits;
       limits.search = Limits::Search::deviations;
       limits.deviations = 1;
@@ -222,7 +222,7 @@ TEST_CASE("the log: a place where nobody hears a wake-up hangs some thread") {
       found = explore(limits, composition.make).violation;
       if (!found.empty()) break;
     }
-    INFO("place " << deaf);
+    INFO("place " << losing_place);
     CHECK(found != "");
     ++row.count;
     if (found.empty()) ++row.violations;

@@ -117,7 +117,7 @@ void Engine::run_once(const Make& make) {
   lonely_yields_ = 0;
   time_ = 1'000'000;
   varied_ = true;
-  deaf_bytes_ = 0;
+  lost_bytes_ = 0;
   next_sleep_ = 0;
   notes_.clear();
   races_.clear();

@@ -34,13 +34,13 @@ class Engine {
   [[nodiscard]] bool is_running() const noexcept { return phase_ == Phase::running; }
   [[nodiscard]] unsigned current() const noexcept { return current_; }
   void vary_from_here() noexcept { varied_ = true; }
-  void make_deaf(const void* begin, std::size_t bytes) noexcept {
-    deaf_from_ = static_cast<const std::byte*>(begin);
-    deaf_bytes_ = bytes;
+  void lose_wake_ups(const void* begin, std::size_t bytes) noexcept {
+    lost_from_ = static_cast<const std::byte*>(begin);
+    lost_bytes_ = bytes;
   }
-  [[nodiscard]] bool is_deaf(const void* at) const noexcept {
+  [[nodiscard]] bool loses_wake_ups(const void* at) const noexcept {
     const auto* const byte = static_cast<const std::byte*>(at);
-    return deaf_bytes_ != 0 && byte >= deaf_from_ && byte < deaf_from_ + deaf_bytes_;
+    return lost_bytes_ != 0 && byte >= lost_from_ && byte < lost_from_ + lost_bytes_;
   }
   Memory& memory() noexcept { return memory_; }
   View& view() noexcept { return threads_[current_].view; }
@@ -201,8 +201,8 @@ class Engine {
   Scenario* scenario_ = nullptr;
   std::string violation_;
   bool varied_ = true;
-  const std::byte* deaf_from_ = nullptr;
-  std::size_t deaf_bytes_ = 0;
+  const std::byte* lost_from_ = nullptr;
+  std::size_t lost_bytes_ = 0;
   std::int64_t time_ = 0;
   std::uint64_t changes_ = 0;
   unsigned lonely_yields_ = 0;

@@ -91,11 +91,11 @@ class FollowedFile final : public Play<FollowedFile> {
         --syncs;
         continue;
       }
-      const auto key = progress->writer_rest.prepare();
+      const auto key = progress->work.prepare();
       if (followers_want_sync()) {
-        progress->writer_rest.cancel();
+        progress->work.cancel();
       } else {
-        progress->writer_rest.sleep(key);
+        progress->work.sleep(key);
       }
     }
   }
@@ -172,7 +172,7 @@ class FollowedFile final : public Play<FollowedFile> {
     lock_.release();
     lock_waiters_.notify_all();
     progress->tell(owed);
-    if (followers_want_sync()) progress->writer_rest.notify_all();
+    if (followers_want_sync()) progress->work.notify_all();
   }
   void put_frame() {
     const std::size_t at = disk->bytes.size();
@@ -208,8 +208,8 @@ class FollowedLog final : public CorePlay {
 
   std::optional<ModelFollower> shared_follower;
 
-  FollowedLog(const Setting& setting, Follow what, bool deaf) : CorePlay(setting), what_(what) {
-    if (deaf) make_deaf(&core->progress->place_of(what), sizeof(core->room));
+  FollowedLog(const Setting& setting, Follow what, bool loses) : CorePlay(setting), what_(what) {
+    if (loses) lose_wake_ups(&core->progress->place_of(what), sizeof(core->room));
     shared_follower.emplace(core->shared, core->progress, 1, what);
   }
 

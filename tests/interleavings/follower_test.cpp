@@ -52,7 +52,7 @@ struct Composition {
 
 /// Callers end the log when the last of them has ended; others run on to its end.
 Composition log_of(std::string name, Follow what, std::vector<L::Body> callers, std::vector<L::Body> others,
-                   L::Setting setting, bool deaf) {
+                   L::Setting setting, bool loses) {
   setting.callers = static_cast<unsigned>(callers.size());
   std::vector<L::Body> bodies;
   for (L::Body& caller : callers) {
@@ -63,7 +63,7 @@ Composition log_of(std::string name, Follow what, std::vector<L::Body> callers, 
   }
   for (L::Body& other : others) bodies.push_back(other);
   bodies.push_back([](L& l) { l.writer_thread(); });
-  auto make = [setting, what, deaf] { return std::make_unique<L>(setting, what, deaf); };
+  auto make = [setting, what, loses] { return std::make_unique<L>(setting, what, loses); };
   return {std::move(name), [bodies = std::make_shared<std::vector<L::Body>>(std::move(bodies)), make] {
             auto play = make();
             play->set_bodies(bodies);
@@ -71,7 +71,7 @@ Composition log_of(std::string name, Follow what, std::vector<L::Body> callers, 
           }};
 }
 
-std::vector<Composition> all_compositions(bool deaf = false) {
+std::vector<Composition> all_compositions(bool loses = false) {
   const auto follows = [](unsigned events) { return L::Body([=](L& l) { l.follow(events); }); };
   const L::Body to_the_end = [](L& l) { l.follow_to_the_end(*l.shared_follower); };
   const L::Body appends = [](L& l) { l.must_append(); };
@@ -85,11 +85,11 @@ std::vector<Composition> all_compositions(bool deaf = false) {
   };
   const L::Body flushes = [](L& l) { l.append_and_flush(); };
   const L::Body durable = [](L& l) { l.append_durable(); };
-  const L::Body rests_and_appends = [](L& l) {
+  const L::Body pauses_and_appends = [](L& l) {
     l.pause_a_second();
     l.must_append();
   };
-  const L::Body rests_and_follows = [](L& l) {
+  const L::Body pauses_and_follows = [](L& l) {
     l.pause_a_second();
     l.follow(1);
   };
@@ -107,25 +107,26 @@ std::vector<Composition> all_compositions(bool deaf = false) {
   std::vector<Composition> all;
   for (const Follow what : {Follow::durable, Follow::written}) {
     const std::string kind = what == Follow::durable ? "durable: " : "written: ";
-    all.push_back(log_of(kind + "one event", what, {follows(1), appends}, {}, plain, deaf));
-    all.push_back(log_of(kind + "two producers", what, {follows(2), appends, appends}, {}, plain, deaf));
-    all.push_back(log_of(kind + "two followers", what, {follows(1), follows(1), appends}, {}, plain, deaf));
-    all.push_back(log_of(kind + "a flush", what, {follows(1), flushes}, {}, plain, deaf));
-    all.push_back(log_of(kind + "a durable append", what, {follows(1), durable}, {}, plain, deaf));
-    all.push_back(log_of(kind + "an interval", what, {follows(2), appends_twice}, {}, interval, deaf));
-    all.push_back(log_of(kind + "a full queue", what, {follows(3), appends_twice, appends}, {}, two_frames, deaf));
-    all.push_back(log_of(kind + "to the end", what, {appends_twice}, {to_the_end}, plain, deaf));
-    all.push_back(log_of(kind + "close", what, {tries_to_append, closes}, {to_the_end}, plain, deaf));
-    all.push_back(log_of(kind + "stop", what, {appends, stops}, {to_the_end}, plain, deaf));
-    all.push_back(log_of(kind + "a long rest, then an event", what, {follows(1), rests_and_appends}, {}, plain, deaf));
-    all.push_back(log_of(kind + "a follower that comes late", what, {rests_and_follows, flushes}, {}, plain, deaf));
-    all.push_back(log_of(kind + "polling", what, {polls, appends}, {}, plain, deaf));
-    all.push_back(log_of(kind + "back and forth", what, {back_and_forth, appends_twice}, {}, plain, deaf));
+    all.push_back(log_of(kind + "one event", what, {follows(1), appends}, {}, plain, loses));
+    all.push_back(log_of(kind + "two producers", what, {follows(2), appends, appends}, {}, plain, loses));
+    all.push_back(log_of(kind + "two followers", what, {follows(1), follows(1), appends}, {}, plain, loses));
+    all.push_back(log_of(kind + "a flush", what, {follows(1), flushes}, {}, plain, loses));
+    all.push_back(log_of(kind + "a durable append", what, {follows(1), durable}, {}, plain, loses));
+    all.push_back(log_of(kind + "an interval", what, {follows(2), appends_twice}, {}, interval, loses));
+    all.push_back(log_of(kind + "a full queue", what, {follows(3), appends_twice, appends}, {}, two_frames, loses));
+    all.push_back(log_of(kind + "to the end", what, {appends_twice}, {to_the_end}, plain, loses));
+    all.push_back(log_of(kind + "close", what, {tries_to_append, closes}, {to_the_end}, plain, loses));
+    all.push_back(log_of(kind + "stop", what, {appends, stops}, {to_the_end}, plain, loses));
+    all.push_back(
+        log_of(kind + "a long pause, then an event", what, {follows(1), pauses_and_appends}, {}, plain, loses));
+    all.push_back(log_of(kind + "a follower that comes late", what, {pauses_and_follows, flushes}, {}, plain, loses));
+    all.push_back(log_of(kind + "polling", what, {polls, appends}, {}, plain, loses));
+    all.push_back(log_of(kind + "back and forth", what, {back_and_forth, appends_twice}, {}, plain, loses));
     for (unsigned k = 1; k <= 2; ++k) {
       L::Setting broken = plain;
       broken.fails_at = k;
       all.push_back(log_of(kind + "call " + std::to_string(k) + " fails", what, {follows(2), flushes, durable}, {},
-                           broken, deaf));
+                           broken, loses));
     }
   }
   return all;

@@ -59,42 +59,44 @@ std::vector<Entry> make_catalog() {
                                                  },
                                                  produces(1)},
                                                 ring(3))});
-  // The consumer's rest.
+  // The consumer's sleep.
   all.push_back({"asleep", play({produces(1), consumes_and_sleeps(2)}, sleeping(3))});
   all.push_back({"asleep, two frames", play({produces(2), consumes_and_sleeps(2)}, sleeping(3)), 2, 0});
   all.push_back(
       {"asleep, two producers", play({produces(1), produces(1), consumes_and_sleeps(2)}, sleeping(3)), 0, 0, 0});
   all.push_back({"asleep, something in flight", play({produces(1), consumes_and_sleeps(2)}, sleeping(1, 1)), 1000, 0});
-  const Body naps = [](P& p) {
-    p.ring.take_a_nap();
-    p.nap_begun.add();
-    p.nap_begun_already();
+  const Body sleeps_between_polls = [](P& p) {
+    p.ring.sleep_between_polls();
+    p.sleep_begun.add();
+    p.sleep_until_woken();
   };
-  const Body produces_into_nap = [](P& p) {
-    p.nap_begun.await(1);
+  const Body produces_into_sleep = [](P& p) {
+    p.sleep_begun.await(1);
     p.produce();
   };
-  all.push_back({"napping", play({produces_into_nap, produces_into_nap, naps}, ring(3)), 2, 0});
-  const Body produces_directly_into_nap = [](P& p) {
-    p.nap_begun.await(1);
+  all.push_back(
+      {"asleep between polls", play({produces_into_sleep, produces_into_sleep, sleeps_between_polls}, ring(3)), 2, 0});
+  const Body produces_directly_into_sleep = [](P& p) {
+    p.sleep_begun.await(1);
     p.produce_directly();
   };
-  all.push_back(
-      {"directly, napping", play({produces_directly_into_nap, produces_directly_into_nap, naps}, ring(3)), 2, 0});
-  all.push_back({"napping for a while", play({produces(2),
+  all.push_back({"directly, asleep between polls",
+                 play({produces_directly_into_sleep, produces_directly_into_sleep, sleeps_between_polls}, ring(3)), 2,
+                 0});
+  all.push_back({"asleep until a poll", play({produces(2),
                                               [](P& p) {
-                                                p.nap(5'000'000);
+                                                p.sleep_between_polls(5'000'000);
                                                 p.consume();
                                               }},
                                              sleeping(3))});
   all.push_back({"told to wake up",
                  play({[](P& p) {
-                         if (p.ring.end_rest()) p.rest.notify_all();
+                         if (p.ring.end_sleep()) p.work.notify_all();
                        },
                        consumes_and_sleeps(1),
                        [](P& p) {
                          p.produce(P::frame_bytes, 1, P::Wake::nobody);
-                         if (p.ring.end_rest()) p.rest.notify_all();
+                         if (p.ring.end_sleep()) p.work.notify_all();
                        }},
                       [] {
                         auto made = std::make_unique<P>(68, 8, 3);

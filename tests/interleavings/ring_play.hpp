@@ -46,7 +46,7 @@ class RingPlay final : public Play<RingPlay> {
   }
 
   Ring ring;
-  rewal::detail::EventCount<ModelThreads> rest;
+  rewal::detail::EventCount<ModelThreads> work;
   rewal::detail::EventCount<ModelThreads> room;
 
   // ---- producers
@@ -69,7 +69,7 @@ class RingPlay final : public Play<RingPlay> {
     assigned_[current_thread()].push_back({claim.first_lsn, records});
     fill(claim.first_lsn, claim.size, records, ring.room(claim));
     ring.publish(claim);
-    if (claim.owes_wake_up && wakes_consumer) rest.notify_all();
+    if (claim.owes_wake_up && wakes_consumer) work.notify_all();
     return Refusal::none;
   }
 
@@ -81,7 +81,7 @@ class RingPlay final : public Play<RingPlay> {
     assigned_[current_thread()].push_back({claim.first_lsn, 1});
     large_.write(0);
     const auto bytes = ring.large_room(claim, std::move(outside));
-    if (claim.owes_wake_up && wakes_consumer) rest.notify_all();
+    if (claim.owes_wake_up && wakes_consumer) work.notify_all();
     frames_.fill(claim.first_lsn, size, 1, bytes, size / 2);
     ring.publish_large(size / 2);
     frames_.access(bytes.part(size / 2, size), true);
@@ -100,7 +100,7 @@ class RingPlay final : public Play<RingPlay> {
         room.cancel();
         break;
       }
-      if (ring.end_rest()) rest.notify_all();
+      if (ring.end_sleep()) work.notify_all();
       ++blocked_;
       room.sleep(key);
       --blocked_;
@@ -157,26 +157,26 @@ class RingPlay final : public Play<RingPlay> {
   /// As the writer thread: falls asleep if nothing is in flight; the next claim wakes it.
   void sleep_if_empty() {
     if (!ring.fall_asleep()) return;
-    const auto key = rest.prepare();
-    if (!ring.is_resting()) {
-      rest.cancel();
+    const auto key = work.prepare();
+    if (!ring.is_sleeping()) {
+      work.cancel();
     } else {
-      rest.sleep(key);
+      work.sleep(key);
     }
-    ring.end_rest();
+    ring.end_sleep();
   }
-  void nap(std::int64_t until) {
-    ring.take_a_nap();
-    nap_begun_already(until);
+  void sleep_between_polls(std::int64_t until) {
+    ring.sleep_between_polls();
+    sleep_until_woken(until);
   }
-  void nap_begun_already(std::int64_t until = INT64_MAX) {
-    const auto key = rest.prepare();
-    if (!ring.is_resting()) {
-      rest.cancel();
+  void sleep_until_woken(std::int64_t until = INT64_MAX) {
+    const auto key = work.prepare();
+    if (!ring.is_sleeping()) {
+      work.cancel();
     } else {
-      rest.sleep(key, ModelThreads::Time(ModelThreads::Clock::duration(until)));
+      work.sleep(key, ModelThreads::Time(ModelThreads::Clock::duration(until)));
     }
-    ring.end_rest();
+    ring.end_sleep();
   }
 
   bool wakes_consumer = true;
@@ -202,7 +202,7 @@ class RingPlay final : public Play<RingPlay> {
   void nothing_more() { consumed_in_the_end_ = next_to_consume_; }
 
   rewal::detail::WriteLock<ModelThreads> write_lock;
-  Tally nap_begun;
+  Tally sleep_begun;
 
   // ---- what must not be done
   // -----------------------------------------------------------------------------------------
@@ -216,7 +216,7 @@ class RingPlay final : public Play<RingPlay> {
   // ---- afterwards
   // ----------------------------------------------------------------------------------------------------
 
-  [[nodiscard]] bool may_rest() override {
+  [[nodiscard]] bool may_all_sleep() override {
     if (blocked_ != 0) return !ring.half_empty();
     return consumer_may_sleep_when_empty && ring.empty();
   }

@@ -20,7 +20,7 @@ Explored explore(const Limits& limits, const Make& make, const Weakenings& weake
 
 void complain(const std::string& what) { engine().complain(what); }
 unsigned current_thread() noexcept { return engine().current(); }
-void make_deaf(const void* begin, std::size_t bytes) noexcept { engine().make_deaf(begin, bytes); }
+void lose_wake_ups(const void* begin, std::size_t bytes) noexcept { engine().lose_wake_ups(begin, bytes); }
 void vary_from_here() noexcept { engine().vary_from_here(); }
 unsigned any_below(unsigned n) {
   Operation op;
@@ -131,7 +131,7 @@ void wake_all(Atom& atom) {
   if (!e.is_running()) return;
   const Operation op = on(Kind::wake, e, atom, {"", 0});
   e.step(op);
-  if (e.is_deaf(&atom)) return;
+  if (e.loses_wake_ups(&atom)) return;
   e.changed_something();
   e.wake_all(op.place);
 }

@@ -16,8 +16,8 @@
 //               through many yields, up to the sleep behind them, is one deviation
 //   random      runs drawn at random, each from its own seed
 //
-// A run in which nobody can go on and somebody has not ended is a lost wake-up, unless the scenario says that it may
-// rest so. Spurious wake-ups are never counted on to avoid it; timeouts are.
+// A run in which nobody can go on and somebody has not ended is a lost wake-up, unless the scenario says that all may
+// sleep. Spurious wake-ups are never counted on to avoid it; timeouts are.
 
 #ifndef REWAL_TESTS_INTERLEAVINGS_SCHEDULER_HPP
 #define REWAL_TESTS_INTERLEAVINGS_SCHEDULER_HPP
@@ -74,7 +74,7 @@ class Scenario {
   virtual void run(unsigned thread) = 0;
   virtual void finish() {}
   /// Nobody can go on. Whether that is as it should be.
-  [[nodiscard]] virtual bool may_rest() { return false; }
+  [[nodiscard]] virtual bool may_all_sleep() { return false; }
 };
 using Make = std::function<std::unique_ptr<Scenario>()>;
 
@@ -115,8 +115,8 @@ struct Atom {
   Place place = no_place;
 };
 
-/// From here on, for this run, nobody hears the wake-ups of atomics in [begin, begin + bytes).
-void make_deaf(const void* begin, std::size_t bytes) noexcept;
+/// From here on, for this run, the wake-ups of atomics are lost in [begin, begin + bytes).
+void lose_wake_ups(const void* begin, std::size_t bytes) noexcept;
 
 /// Operations of the model's atomics.
 namespace operation {

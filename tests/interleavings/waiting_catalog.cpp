@@ -12,7 +12,7 @@
 namespace rewal_model {
 namespace {
 
-/// A condition that threads wait for, changed and looked at by relaxed operations: what orders them is EventCount's.
+/// A condition that threads wait for, changed and read by relaxed operations: what orders them is EventCount's.
 struct Waited final : Play<Waited> {
   ModelAtomic<std::uint32_t> condition{0};
   rewal::detail::EventCount<ModelThreads> place;

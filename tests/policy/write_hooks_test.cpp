@@ -108,13 +108,13 @@ TEST_CASE("hooks have run for an event before last_lsn shows it", "[hooks]") {
 }
 
 TEST_CASE("while its hooks run an event does not show in last_lsn", "[hooks]") {
-  struct Looking {
+  struct ObservingHooks {
     std::shared_ptr<std::function<Lsn()>> last_lsn = std::make_shared<std::function<Lsn()>>([] { return Lsn{0}; });
     std::shared_ptr<std::vector<Lsn>> seen = std::make_shared<std::vector<Lsn>>();
     void after_append(Lsn, std::size_t) { seen->push_back((*last_lsn)()); }
     void after_write(std::size_t) { seen->push_back((*last_lsn)()); }
   };
-  const Looking hooks;
+  const ObservingHooks hooks;
   auto wal = must(Wal<>::open("log").storage(MemoryStorage{}).hooks(hooks).queue_bytes(200).build());
   *hooks.last_lsn = [&] { return wal.last_lsn(); };
   for (const std::size_t size : {1u, 2u, 500u}) {  // the last one is larger than the queue

@@ -79,10 +79,10 @@ TEST_CASE("a step is what advancing by one frame with one record is, unless a fi
   const std::uint64_t lap = GENERATE(64u, 192u, 1024u, 520'000u, 524'288u);
   const ClaimLayout layout(lap, GENERATE(2u, 8u, 15'421u), smallest_record);
   REQUIRE(layout.counts_frames());
-  const Word flags = GENERATE(Word{0}, claim_flag::napping);
+  const Word flags = GENERATE(Word{0}, claim_flag::between_polls);
   std::uint64_t steps = 0;
   std::uint64_t wraps = 0;
-  const auto look = [&](Word word, std::uint64_t bytes) {
+  const auto check_step = [&](Word word, std::uint64_t bytes) {
     const Word advanced = layout.advanced(word, bytes, 1, 1);
     if (layout.steps_within_fields(word, bytes)) {
       ++steps;
@@ -96,7 +96,7 @@ TEST_CASE("a step is what advancing by one frame with one record is, unless a fi
   Word word = layout.start(layout.most_records() - 200) | flags;
   for (int i = 0; i < 4000; ++i) {
     const std::uint64_t bytes = 34 + static_cast<std::uint64_t>(i) % (lap - 33);
-    look(word, bytes);
+    check_step(word, bytes);
     word = layout.advanced(word, bytes, 1, 1);
   }
   CHECK(steps > 1000);
@@ -117,7 +117,7 @@ TEST_CASE("advancing keeps the flags, and flags change neither place nor LSN") {
   const ClaimLayout layout(1024, 8, smallest_record);
   const Word plain = layout.advanced(layout.start(9), 100, 1, 3);
   for (const Word flag :
-       {claim_flag::sealed, claim_flag::held, claim_flag::asleep, claim_flag::napping, claim_flag::all}) {
+       {claim_flag::sealed, claim_flag::held, claim_flag::asleep, claim_flag::between_polls, claim_flag::all}) {
     const Word flagged = layout.advanced(layout.start(9) | flag, 100, 1, 3);
     CHECK(flagged == (plain | flag));
     CHECK(layout.offset(flagged) == layout.offset(plain));

@@ -65,10 +65,10 @@ TEST_CASE("the consumer falls asleep from an empty ring alone, and the next clai
   CHECK_FALSE(queue.ring.fall_asleep());
   queue.take();
   CHECK(queue.ring.fall_asleep());
-  CHECK(queue.ring.is_resting());
+  CHECK(queue.ring.is_sleeping());
   const Claim waking = queue.ring.try_claim(34, 1, Wake::writer);
   CHECK(waking.owes_wake_up);
-  CHECK_FALSE(queue.ring.is_resting());
+  CHECK_FALSE(queue.ring.is_sleeping());
   CHECK_FALSE(queue.ring.try_claim(34, 1, Wake::writer).owes_wake_up);
 }
 
@@ -111,12 +111,12 @@ TEST_CASE("a direct claim is the claim that would have been, and is left where s
       }
       in_flight.erase(in_flight.begin());
     } else if (what == 13) {
-      plain.take_a_nap();
-      direct.take_a_nap();
+      plain.sleep_between_polls();
+      direct.sleep_between_polls();
     } else if (what == 14) {
       REQUIRE(plain.fall_asleep() == direct.fall_asleep());
     } else {
-      REQUIRE(plain.end_rest() == direct.end_rest());
+      REQUIRE(plain.end_sleep() == direct.end_sleep());
     }
   }
   CHECK(done_directly > 2000);
@@ -132,36 +132,36 @@ TEST_CASE("a claimer who will write himself wakes nobody, and leaves the sleeper
   Queue queue(1000);
   CHECK(queue.ring.fall_asleep());
   CHECK_FALSE(queue.ring.try_claim(34, 1, Wake::nobody).owes_wake_up);
-  CHECK(queue.ring.is_resting());
+  CHECK(queue.ring.is_sleeping());
   CHECK(queue.ring.try_claim(34, 1, Wake::writer).owes_wake_up);
 }
 
-TEST_CASE("a nap is ended by the claim that half fills the ring") {
+TEST_CASE("a sleep between polls is ended by the claim that half fills the ring") {
   Queue queue(400, 100);
   queue.append(34);
-  queue.ring.take_a_nap();
+  queue.ring.sleep_between_polls();
   CHECK_FALSE(queue.ring.try_claim(100, 1, Wake::writer).owes_wake_up);
   CHECK(queue.ring.try_claim(100, 1, Wake::writer).owes_wake_up);
   CHECK_FALSE(queue.ring.try_claim(100, 1, Wake::writer).owes_wake_up);
 }
 
-TEST_CASE("a large frame wakes sleeper and napper") {
+TEST_CASE("a large frame wakes the writer from either sleep") {
   Queue sleeper(100);
   CHECK(sleeper.ring.fall_asleep());
   CHECK(sleeper.ring.try_claim_large(500, 1, false).owes_wake_up);
-  Queue napper(100);
-  napper.ring.take_a_nap();
-  CHECK(napper.ring.try_claim_large(500, 1, false).owes_wake_up);
+  Queue between_polls(100);
+  between_polls.ring.sleep_between_polls();
+  CHECK(between_polls.ring.try_claim_large(500, 1, false).owes_wake_up);
 }
 
-TEST_CASE("ending a rest is told to the one who ended it") {
+TEST_CASE("ending a sleep is told to the one who ended it") {
   Queue queue(1000);
-  CHECK_FALSE(queue.ring.end_rest());
+  CHECK_FALSE(queue.ring.end_sleep());
   CHECK(queue.ring.fall_asleep());
-  CHECK(queue.ring.end_rest());
-  CHECK_FALSE(queue.ring.end_rest());
-  queue.ring.take_a_nap();
-  CHECK(queue.ring.end_rest());
+  CHECK(queue.ring.end_sleep());
+  CHECK_FALSE(queue.ring.end_sleep());
+  queue.ring.sleep_between_polls();
+  CHECK(queue.ring.end_sleep());
 }
 
 TEST_CASE("nobody falls asleep over a sealed or a held ring") {

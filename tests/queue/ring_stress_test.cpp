@@ -123,7 +123,7 @@ class Stress {
         ++taken;
       } else if (ring_.fall_asleep()) {
         const auto key = rest_.prepare();
-        if (ring_.is_resting()) {
+        if (ring_.is_sleeping()) {
           rest_.sleep(key);
         } else {
           rest_.cancel();

@@ -42,13 +42,13 @@ TEST_CASE("an idle log sleeps, in every mode") {
   auto wal = must(on(RecordingStorage(), mode).build());
   must(wal.append("event"));
   must(wal.flush());
-  const auto rests = [] {
+  const auto is_idle = [] {
     const Usage before = Usage::now();
     std::this_thread::sleep_for(100ms);
     const Usage after = Usage::now();
     return after.switches - before.switches < 10 && after.processor - before.processor < 20ms;
   };
-  CHECK(eventually(rests));
+  CHECK(eventually(is_idle));
   CHECK(wal.append_durable("awake again") == 2u);
 }
 #endif

@@ -71,7 +71,7 @@ struct Watched {
   /// Returns when the thread has not moved for a while.
   void settle() const {
     std::uint64_t last = UINT64_MAX;
-    std::string asleep = "the writer thread never comes to rest";
+    const std::string complaint = "the writer thread never sleeps";
     const auto deadline = std::chrono::steady_clock::now() + patience;
     while (std::chrono::steady_clock::now() < deadline) {
       const auto now = switches(writer);
@@ -79,7 +79,7 @@ struct Watched {
       last = now;
       std::this_thread::sleep_for(60ms);
     }
-    throw std::runtime_error(asleep);
+    throw std::runtime_error(complaint);
   }
   /// How often the thread moves in this time.
   [[nodiscard]] std::uint64_t moves_in(std::chrono::milliseconds time) const {
@@ -213,7 +213,7 @@ TEST_CASE("what is appended to a sleeping log reaches the storage unasked") {
     const Watched<Wal<MemoryStorage>> log(
         [&] { return Wal<>::open("log").storage(MemoryStorage{}).sync_mode(mode).build(); });
     for (std::uint64_t i = 0; i < 40 / rewal_torture::thinning; ++i) {
-      if (i % 4 == 0) log.settle();  // asleep; else in the middle of its naps
+      if (i % 4 == 0) log.settle();  // asleep; else between its polls
       const Lsn lsn = must(log.wal->append("event"));
       const auto begin = std::chrono::steady_clock::now();
       const bool written = eventually([&] { return log.wal->last_lsn() >= lsn; });

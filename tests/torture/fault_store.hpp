@@ -2,7 +2,7 @@
 //
 // FaultStore: a storage around another one whose k-th operation fails, is cut short, claims too much or blocks, once or
 // for ever. Its plan is shared, so that the test that keeps it sees how far a run came.
-// Threads are those of the storage inside; the plan may be looked at from any.
+// Threads are those of the storage inside; the plan may be read from any.
 
 #ifndef REWAL_TESTS_TORTURE_FAULT_STORE_HPP
 #define REWAL_TESTS_TORTURE_FAULT_STORE_HPP

@@ -99,7 +99,7 @@ class Enqueueing {
     const RingSpan<std::byte> room = core_.ring.room(claim);
     frame.encode(FrameSink(room.first, room.second), claim.first_lsn);
     core_.ring.publish(claim);
-    if (claim.owes_wake_up) wake_writer_from_rest(claim.ended_sleep, before);
+    if (claim.owes_wake_up) notify_writer(claim.ended_sleep, before);
   }
 
   REWAL_NOINLINE static void encode_over_the_end(std::span<std::byte> first, std::span<std::byte> second, Lsn lsn,
@@ -161,7 +161,7 @@ class Enqueueing {
     if (no_memory) return not_enough_memory();
     if (!claim) return refuse(claim.refusal, frame.count, how);
     const RingSpan<std::byte> room = core_.ring.large_room(claim, std::move(rest));
-    if (claim.owes_wake_up) wake_writer_from_rest(claim.ended_sleep, before);
+    if (claim.owes_wake_up) notify_writer(claim.ended_sleep, before);
     frame.encode(FrameSink(room.first, room.second, LargeProgress{&core_}), claim.first_lsn);
     return claim.first_lsn + (frame.count - 1);
   }
@@ -178,11 +178,11 @@ class Enqueueing {
 
   // ---- waking and waiting ----------------------------------------------------------------------------------------
 
-  /// The claim has ended the writer's rest already; what is left is to tell it, and since when there is something at
+  /// The claim has ended the writer's sleep already; what is left is to tell it, and since when there is something at
   /// the earliest: whoever claims between this claim and the telling may be done before it.
-  REWAL_NOINLINE void wake_writer_from_rest(bool ended_sleep, Time before_claim) {
+  REWAL_NOINLINE void notify_writer(bool ended_sleep, Time before_claim) {
     if (ended_sleep && core_.times_tail()) core_.writer.unsynced_age().queue_was_empty(before_claim);
-    core_.rest.notify_all();
+    core_.work.notify_all();
   }
   [[nodiscard]] Time time_for_interval() const noexcept { return core_.times_tail() ? Threads::now() : Time{}; }
 

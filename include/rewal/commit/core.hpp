@@ -8,8 +8,8 @@
 //   room       producers that found the queue full     <- whoever consumed to half or less, put a hold down, or sealed
 //   written    flush and wait for a written LSN        <- whoever released the write lock
 //   durable    waiters for a durable LSN               <- the same, after a sync or with one still wanted
-//   rest       the writer thread                       <- the claim that ended its rest; requests of the lifecycle; where
-//                                                         followers want a sync, they and whoever released the write lock
+//   work       the writer thread                       <- the claim that ended its sleep; the lifecycle's requests;
+//                                                         followers that want a sync, and whoever released the write lock
 //   lifecycle  shutdown, waiting for the end           <- whoever closed the log
 // A waiter for an LSN never sleeps while the write lock is free: it takes it. So whoever releases it tells those who could
 // have needed it. Followers never take it and sleep elsewhere: see read/progress.hpp.
@@ -76,7 +76,7 @@ struct Core {
         writer(*shared, ring, std::move(indexer), hooks,
                {chosen.buffer_capacity, chosen.preallocate_bytes, chosen.sync_mode.kind() == SyncMode::Kind::interval},
                end, last_lsn + before_first),
-        rest(progress->writer_rest) {}
+        work(progress->work) {}
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
 
@@ -99,7 +99,7 @@ struct Core {
   EventCount<Threads> room;
   EventCount<Threads> written;
   EventCount<Threads> durable;
-  EventCount<Threads>& rest;
+  EventCount<Threads>& work;
   EventCount<Threads> lifecycle;
 
   Atomic<State> state{State::running};     // by shutdown and close: running, draining, closed
@@ -165,9 +165,9 @@ struct Core {
     return std::nullopt;
   }
 
-  /// Wakes the writer thread where it rests.
+  /// Wakes the writer thread where it sleeps.
   void wake_writer() {
-    if (ring.end_rest()) rest.notify_all();
+    if (ring.end_sleep()) work.notify_all();
   }
 
   /// Waits for the write lock, however long its holder keeps it.
@@ -196,7 +196,7 @@ struct Core {
       durable.notify_all();
     }
     progress->tell(owed);
-    if (REWAL_UNLIKELY(followers_want_sync())) rest.notify_all();
+    if (REWAL_UNLIKELY(followers_want_sync())) work.notify_all();
   }
 
   /// Whether something is written that followers wait for and nobody has synced.

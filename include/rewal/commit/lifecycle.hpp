@@ -8,7 +8,7 @@
 //      |                    |                                                   ^
 //      +--------------------+---------------- close: discards what is left -----+
 //
-// ORDER OF THE END: seal (no claim succeeds any more), then state, which the writer thread looks at; then drain, fsync,
+// ORDER OF THE END: seal (no claim succeeds any more), then state, which the writer thread reads; then drain, fsync,
 // followers and readers told, storage closed, outcome stored, state closed, finished.store(release), and only then
 // everyone woken.
 // Partner of finished: load(acquire) before outcome is read. The write lock is held for the last time before the
@@ -148,8 +148,8 @@ class Lifecycle {
   }
 
   void wake_everybody() {
-    core_.ring.end_rest();
-    core_.rest.notify_all();
+    core_.ring.end_sleep();
+    core_.work.notify_all();
     core_.room.notify_all();
     core_.written.notify_all();
     core_.durable.notify_all();

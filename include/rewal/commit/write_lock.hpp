@@ -8,7 +8,7 @@
 //   P1  take: compare_exchange (acquire), with
 //   P2  put down: store, before the notification of those who wait for the write lock. Everything its holder did
 //       happens before what the next holder does.
-//   P2 and is_held() are seq_cst for the sake of whoever releases the write lock and then looks whether an fsync is
+//   P2 and is_held() are seq_cst for the sake of whoever releases the write lock and then checks whether an fsync is
 //       wanted: a
 //   waiter asks for it first and finds the write lock held after, so one of the two sees the other.
 

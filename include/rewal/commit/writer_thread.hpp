@@ -9,7 +9,7 @@
 // appends gather into large writes. An event younger than that is left alone: whoever appended it may be about to flush
 // it himself.
 //
-// WHEN IT SLEEPS. Between polls it naps, unless much has come lately; a claim that half fills the queue ends the nap.
+// WHEN IT SLEEPS. Between polls, unless much has come lately; a claim that half fills the queue ends that sleep.
 // After a few milliseconds without work it falls asleep, and the next claim wakes it: falling asleep succeeds only from
 // an empty queue, in the same word in which places are claimed, so no claim can pass unseen. An idle log does nothing
 // at all. It does not fall asleep while followers want what is written to be synced: then it syncs.
@@ -42,7 +42,7 @@ class WriterThread {
   void run() {
     while (!ending()) {
       const Lsn seen = core_.ring.last_assigned_lsn();  // at this poll; old at the next
-      rest();
+      wait_for_work();
       if (ending()) break;
       work(seen);
     }
@@ -59,7 +59,7 @@ class WriterThread {
   static constexpr unsigned most_polls_in_vain = 4;
   // Each poll takes the cache line that all claims are made in, so polls are few.
   static constexpr unsigned polls_for_enough = 64;
-  static constexpr unsigned fruitless_polls_before_nap = 8;
+  static constexpr unsigned fruitless_polls_before_sleep = 8;
   static constexpr unsigned pauses_between_polls = 64;
 
   /// In a child that a hook has forked on this thread it is all that there is, and ends.
@@ -73,9 +73,9 @@ class WriterThread {
     return true;
   }
 
-  // ---- resting ---------------------------------------------------------------------------------------------------
+  // ---- sleeping --------------------------------------------------------------------------------------------------
 
-  void rest() {
+  void wait_for_work() {
     if (core_.room.sleepers() != 0 && core_.ring.half_empty()) core_.room.notify_all();  // none is left by mistake
     if (is_idle()) {
       if (++idle_polls_ > idle_polls_before_sleep && core_.room.sleepers() == 0) return sleep();
@@ -83,7 +83,7 @@ class WriterThread {
       idle_polls_ = 0;
     }
     if (idle_polls_ <= 1 && comes_enough()) return;
-    nap();
+    sleep_between_polls();
   }
 
   /// Whether to write at once.
@@ -92,29 +92,29 @@ class WriterThread {
            (core_.ring.bytes_in_flight() >= enough_ || !core_.ring.half_empty() || core_.room.sleepers() != 0);
   }
 
-  void nap() {
+  void sleep_between_polls() {
     const Time until = earlier(Threads::after(Threads::now(), poll_period_), core_.sync_due());
-    core_.ring.take_a_nap();
-    const auto key = core_.rest.prepare();
-    if (ending() || !core_.ring.is_resting()) {
-      core_.rest.cancel();
+    core_.ring.sleep_between_polls();
+    const auto key = core_.work.prepare();
+    if (ending() || !core_.ring.is_sleeping()) {
+      core_.work.cancel();
     } else {
-      core_.rest.sleep(key, until);
+      core_.work.sleep(key, until);
     }
-    core_.ring.end_rest();
+    core_.ring.end_sleep();
   }
 
   void sleep() {
-    if (core_.followers_want_sync()) return nap();
-    if (!shed_memory()) return nap();
-    if (!core_.writer.failed() && !core_.ring.fall_asleep()) return nap();
-    const auto key = core_.rest.prepare();
-    if (ending() || core_.followers_want_sync() || (!core_.writer.failed() && !core_.ring.is_resting())) {
-      core_.rest.cancel();
+    if (core_.followers_want_sync()) return sleep_between_polls();
+    if (!shed_memory()) return sleep_between_polls();
+    if (!core_.writer.failed() && !core_.ring.fall_asleep()) return sleep_between_polls();
+    const auto key = core_.work.prepare();
+    if (ending() || core_.followers_want_sync() || (!core_.writer.failed() && !core_.ring.is_sleeping())) {
+      core_.work.cancel();
     } else {
-      core_.rest.sleep(key, core_.sync_due());
+      core_.work.sleep(key, core_.sync_due());
     }
-    core_.ring.end_rest();
+    core_.ring.end_sleep();
     idle_polls_ = 0;
   }
 
@@ -168,10 +168,10 @@ class WriterThread {
 
   /// Whether there is a reason to write at once, or will be one soon at the rate at which the queue fills. Where it
   /// does not fill, this thread may have the processor that a producer needs: it lets it go, but stays ready to run. A
-  /// nap would cost the producer that ends it a wake-up, on this same processor as often as not.
+  /// sleep would cost the producer that ends it a wake-up, on this same processor as often as not.
   [[nodiscard]] bool comes_enough() {
     std::uint64_t before = core_.ring.bytes_in_flight();
-    for (unsigned fruitless = 0; fruitless < fruitless_polls_before_nap;) {
+    for (unsigned fruitless = 0; fruitless < fruitless_polls_before_sleep;) {
       if (core_.write_lock.is_held()) return false;  // whoever has it is at it
       if (is_pressing()) return true;
       if (ending() || core_.writer.failed()) return false;

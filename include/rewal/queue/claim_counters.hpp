@@ -64,16 +64,17 @@ class ClaimCounters {
   /// Marks that the writer thread sleeps and the next claim wakes it. False, and nothing done, where something is in
   /// flight or the queue is held or sealed. By the writer thread, with the write lock or without.
   [[nodiscard]] bool fall_asleep() noexcept { return raise_when_empty(claim_flag::asleep); }  // R7, partner R6
-  void take_a_nap() noexcept { head_.fetch_or(claim_flag::napping, std::memory_order_seq_cst); }
+  /// Marks that it sleeps until its next poll, and a claim that half fills the queue wakes it.
+  void sleep_between_polls() noexcept { head_.fetch_or(claim_flag::between_polls, std::memory_order_seq_cst); }
 
-  /// Awake again, or made to be. True where this call ended the rest: then the caller owes the wake-up, unless it is
+  /// Awake again, or made to be. True where this call ended the sleep: then the caller owes the wake-up, unless it is
   /// the consumer itself.
-  bool end_rest() noexcept {
-    if ((head_.load(std::memory_order_seq_cst) & claim_flag::resting) == 0) return false;
-    return (head_.fetch_and(~claim_flag::resting, std::memory_order_seq_cst) & claim_flag::resting) != 0;
+  bool end_sleep() noexcept {
+    if ((head_.load(std::memory_order_seq_cst) & claim_flag::any_sleep) == 0) return false;
+    return (head_.fetch_and(~claim_flag::any_sleep, std::memory_order_seq_cst) & claim_flag::any_sleep) != 0;
   }
-  [[nodiscard]] bool is_resting() const noexcept {
-    return (head_.load(std::memory_order_seq_cst) & claim_flag::resting) != 0;
+  [[nodiscard]] bool is_sleeping() const noexcept {
+    return (head_.load(std::memory_order_seq_cst) & claim_flag::any_sleep) != 0;
   }
 
   // ---- anybody ---------------------------------------------------------------------------------------------------

@@ -26,12 +26,13 @@ namespace rewal::detail {
 using Word = std::uint64_t;
 
 namespace claim_flag {
-inline constexpr Word sealed = Word{1} << 63;   // nothing more may be claimed, for ever
-inline constexpr Word held = Word{1} << 62;     // one thread has, or waits for, the queue to itself
-inline constexpr Word asleep = Word{1} << 61;   // the writer sleeps: the next claim owes it a wake-up
-inline constexpr Word napping = Word{1} << 60;  // the writer naps: a claim that half fills the queue owes it a wake-up
-inline constexpr Word resting = asleep | napping;
-inline constexpr Word all = sealed | held | asleep | napping;
+inline constexpr Word sealed = Word{1} << 63;  // nothing more may be claimed, for ever
+inline constexpr Word held = Word{1} << 62;    // one thread has, or waits for, the queue to itself
+inline constexpr Word asleep = Word{1} << 61;  // the writer sleeps: the next claim owes it a wake-up
+/// The writer sleeps until its next poll: a claim that half fills the queue owes it a wake-up.
+inline constexpr Word between_polls = Word{1} << 60;
+inline constexpr Word any_sleep = asleep | between_polls;
+inline constexpr Word all = sealed | held | any_sleep;
 }  // namespace claim_flag
 
 class ClaimLayout {
@@ -56,7 +57,7 @@ class ClaimLayout {
     frame_mask_ = mask(frame_bits);
     lsn_mask_ = fits_ ? mask(free_bits - frame_bits) : 1;
     one_ = (Word{1} << place_bits_) + (Word{1} << lsn_shift_);
-    carries_ = (Word{1} << lsn_shift_) | claim_flag::napping;
+    carries_ = (Word{1} << lsn_shift_) | claim_flag::between_polls;
   }
 
   [[nodiscard]] constexpr std::uint64_t lap_bytes() const noexcept { return lap_; }

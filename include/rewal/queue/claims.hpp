@@ -73,7 +73,7 @@ class Claims : public ClaimCounters<Threads> {
       const Word tail = tail_.load(std::memory_order_acquire);  // R4, partner R3
       const Lsn behind = next_lsn_.load(std::memory_order_relaxed);
       const ClaimLayout::Distance used = layout_.distance(tail, head);
-      const unsigned shift = (head & claim_flag::napping) != 0 ? 1 : 0;  // half of it, and the napping writer is woken
+      const unsigned shift = (head & claim_flag::between_polls) != 0 ? 1 : 0;  // half of it, and the writer is woken
       const bool room = used.bytes + size <= capacity_bytes_ >> shift && used.frames < capacity_frames_ >> shift;
       if (REWAL_UNLIKELY(!room || behind >= last_carefree_lsn_ || !layout_.steps_within_fields(head, size) ||
                          (head & (claim_flag::sealed | claim_flag::held | claim_flag::asleep)) != 0)) {
@@ -190,10 +190,10 @@ class Claims : public ClaimCounters<Threads> {
       }
       claim.offset = layout_.offset(head);
       claim.end = layout_.advanced(head, bytes, 1, records) | raises;
-      claim.owes_wake_up = REWAL_UNLIKELY((head & claim_flag::resting) != 0) && wake == Wake::writer &&
+      claim.owes_wake_up = REWAL_UNLIKELY((head & claim_flag::any_sleep) != 0) && wake == Wake::writer &&
                            (large || (head & claim_flag::asleep) != 0 || fills_half(used, bytes));
       claim.ended_sleep = claim.owes_wake_up && (head & claim_flag::asleep) != 0 && ClaimLayout::same_place(head, tail);
-      if (claim.owes_wake_up) claim.end &= ~claim_flag::resting;
+      if (claim.owes_wake_up) claim.end &= ~claim_flag::any_sleep;
       if (REWAL_LIKELY(head_.compare_exchange_weak(head, claim.end, std::memory_order_seq_cst,
                                                    std::memory_order_relaxed))) {  // R6
         recheck_tail(claim, head, tail, behind);

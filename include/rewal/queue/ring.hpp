@@ -183,7 +183,7 @@ class Ring : public Claims<Threads> {
     return {{memory_.get(), large_size_ - outside}, {large_rest_.get(), outside}};
   }
 
-  /// How far the published frames were looked at. `next` is what stopped it: the size of a frame that did not fit, or 0
+  /// How far the published frames were scanned. `next` is what stopped it: the size of a frame that did not fit, or 0
   /// where none was published. (It may be by now; what was seen counts.)
   struct Scan {
     std::uint64_t at;             // in the ring's memory

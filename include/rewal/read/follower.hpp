@@ -76,7 +76,7 @@ class Follower {
     if (REWAL_LIKELY(step(*result, nullptr) == Read::event)) return result;
     return error_;
   }
-  /// The same, but none when `timeout` is over. One of 0 or less looks once.
+  /// The same, but none when `timeout` is over. One of 0 or less checks once.
   template <class Rep, class Period>
   Result<std::optional<BorrowedEvent>> next_borrowed(std::chrono::duration<Rep, Period> timeout) {
     Result<std::optional<BorrowedEvent>> result;
@@ -95,7 +95,7 @@ class Follower {
     if (!owned) return error_;
     return std::move(*owned);
   }
-  /// The same, but none when `timeout` is over. One of 0 or less looks once.
+  /// The same, but none when `timeout` is over. One of 0 or less checks once.
   template <class Rep, class Period>
   Result<std::optional<Event>> next(std::chrono::duration<Rep, Period> timeout) {
     BorrowedEvent event;

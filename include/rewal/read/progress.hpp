@@ -11,7 +11,7 @@
 //
 // WHO WRITES AND SYNCS FOR IT. A follower never takes the write lock: it must not need the log. Everything appended is
 // written within the log's usual millisecond. What is written and not durable, while a follower waits for it, is synced
-// by the writer thread, which does not sleep then. So that it knows, it sleeps here, too, at `writer_rest`.
+// by the writer thread, which does not sleep then. So that it knows, it sleeps here, too, at `work`.
 //
 // EDGES
 //   S1  written: LSN, then end, stored (seq_cst) after the writer shows last_lsn    S2  loaded by followers, end first
@@ -20,15 +20,15 @@
 //   S5  ending: stored after the last S1 and S3, the error before it, and before the storage is closed
 //   S6  ending loaded before the ends: a follower that finds the log ended, and nothing more, has everything
 //   S7  stopped: stored (seq_cst), then everyone at the follower's place woken      S8  loaded after prepare()
-//   S9  a durable follower prepares to sleep, then looks whether something written is not durable, and then asks
-//   S10 the log has written something, then looks whether somebody sleeps at `durable` or has asked
+//   S9  a durable follower prepares to sleep, then checks whether something written is not durable, and then asks
+//   S10 the log has written something, then checks whether somebody sleeps at `durable` or has asked
 //
 // NO WAKE-UP IS LOST
 //   - A follower sleeps after prepare() and after it has seen no more than it had, no ending and no stop; each of them
 //     is stored before the place is told. The rest is EventCount's.
 //   - A durable follower does not sleep over written events that nobody syncs. S9 and S10 are seq_cst on both sides,
-//     so one sees the other: the follower asks and tells `writer_rest`, or the log sees the sleeper, and whoever
-//     releases the write lock tells `writer_rest`. The writer thread prepares there and then looks whether a sync is
+//     so one sees the other: the follower asks and tells `work`, or the log sees the sleeper, and whoever
+//     releases the write lock tells `work`. The writer thread prepares there and then checks whether a sync is
 //     wanted, so it does not sleep over it either.
 //   - A follower that only polls (a timeout of 0) asks as well; what it asked for holds until it is durable.
 // Idle, everything is durable, nobody asks and nobody is told.
@@ -64,7 +64,7 @@ class Progress {
   Progress(Lsn first_lsn, Lsn last_lsn, std::uint64_t end) noexcept
       : first_lsn_(first_lsn), written_{last_lsn, end}, durable_{last_lsn, end} {}
 
-  EventCount<Threads> writer_rest;  // the writer thread
+  EventCount<Threads> work;  // where the writer thread sleeps
 
   // ---- by the write lock's holder --------------------------------------------------------------------------------
 
@@ -140,7 +140,7 @@ class Progress {
     Lsn asked = sync_asked_.load(std::memory_order_relaxed);
     while (asked < written && !sync_asked_.compare_exchange_weak(asked, written, std::memory_order_seq_cst)) {
     }
-    writer_rest.notify_all();
+    work.notify_all();
   }
 
  private:

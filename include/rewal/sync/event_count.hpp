@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // EventCount: a place where threads sleep until a condition, kept elsewhere, has changed. Nobody pays when nobody
-// sleeps. Any thread may sleep or notify. What the condition is, and that it is looked at again, is left to the caller.
+// sleeps. Any thread may sleep or notify. What the condition is, and that it is checked again, is left to the caller.
 //
-//   waiter    key = prepare();  if (condition) cancel(); else sleep(key, deadline);   -- then look again
+//   waiter    key = prepare();  if (condition) cancel(); else sleep(key, deadline);   -- then check again
 //   notifier  make the condition true;  notify_all();
 //
 // EDGES

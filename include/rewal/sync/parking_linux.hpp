@@ -26,7 +26,7 @@ class Parking {
   using Clock = std::chrono::steady_clock;
 
   /// Sleeps while `word` holds `expected`, until woken or `deadline` has passed (time_point::max(): no deadline).
-  /// May also return for no reason: the caller looks again.
+  /// May also return for no reason: the caller checks again.
   static void sleep(std::atomic<std::uint32_t>& word, std::uint32_t expected, Clock::time_point deadline) noexcept {
     Until until{};
     bool timed = deadline != (Clock::time_point::max)();
@@ -63,7 +63,7 @@ class Parking {
   };
 
   static void futex(std::atomic<std::uint32_t>& word, int operation, std::uint32_t value, const Until* until) noexcept {
-    // Every outcome (woken, value changed, interrupted, timed out) is the same to the caller, who looks again.
+    // Every outcome (woken, value changed, interrupted, timed out) is the same to the caller, who checks again.
     const int saved = errno;
     static_cast<void>(::syscall(futex_call, &word, operation, value, until, nullptr, FUTEX_BITSET_MATCH_ANY));
     errno = saved;

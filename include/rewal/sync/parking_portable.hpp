@@ -3,7 +3,7 @@
 // Sleeping on a 32-bit word, by the standard library's mutex and condition variable: for systems without a file of
 // their own. Any thread may sleep or wake.
 // All words share one mutex and one condition variable, so every wake-up wakes every sleeper of the process's logs;
-// they look again and sleep on. Correct everywhere, quick nowhere.
+// they check again and sleep on. Correct everywhere, quick nowhere.
 
 #ifndef REWAL_SYNC_PARKING_PORTABLE_HPP
 #define REWAL_SYNC_PARKING_PORTABLE_HPP
@@ -21,7 +21,7 @@ class Parking {
   using Clock = std::chrono::steady_clock;
 
   /// Sleeps while `word` holds `expected`, until woken or `deadline` has passed (time_point::max(): no deadline).
-  /// May also return for no reason: the caller looks again.
+  /// May also return for no reason: the caller checks again.
   static void sleep(std::atomic<std::uint32_t>& word, std::uint32_t expected, Clock::time_point deadline) {
     Lot& lot = the_lot();
     std::unique_lock lock(lot.mutex);

@@ -2,7 +2,7 @@
 //
 // Sleeping on a 32-bit word, by the SRW locks and condition variables of kernel32 (WaitOnAddress would need a library
 // of its own, and std::atomic::wait has been seen to hang). Any thread may sleep or wake.
-// Words are spread over a small table of locks, so a wake-up may wake sleepers of other words; they look again.
+// Words are spread over a small table of locks, so a wake-up may wake sleepers of other words; they check again.
 
 #ifndef REWAL_SYNC_PARKING_WINDOWS_HPP
 #define REWAL_SYNC_PARKING_WINDOWS_HPP
@@ -30,7 +30,7 @@ class Parking {
   using Clock = std::chrono::steady_clock;
 
   /// Sleeps while `word` holds `expected`, until woken or `deadline` has passed (time_point::max(): no deadline).
-  /// May also return for no reason: the caller looks again.
+  /// May also return for no reason: the caller checks again.
   static void sleep(std::atomic<std::uint32_t>& word, std::uint32_t expected, Clock::time_point deadline) noexcept {
     unsigned long milliseconds = 0xFFFFFFFFul;  // INFINITE
     if (deadline != (Clock::time_point::max)()) {
