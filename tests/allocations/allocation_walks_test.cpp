@@ -70,7 +70,7 @@ struct Deeds {
   template <class T>
   bool told(const Result<T>& result) {
     if (result) return true;
-    const heap::Feast feast;
+    const heap::SparedAllocations spared;
     ++errors;
     if (compresses && (result.error() == Errc::invalid_record || result.error() == Errc::corrupted)) return false;
     if (result.error() != Errc::io || result.error().system() != std::errc::not_enough_memory)
@@ -87,7 +87,7 @@ void append_all(W& log, Deeds& deeds) {
     if (!deeds.told(lsn)) continue;
     deeds.text_of[++deeds.accepted] = i;
     if (*lsn != deeds.accepted) {
-      const heap::Feast feast;
+      const heap::SparedAllocations spared;
       deeds.complain("an append that failed took an LSN");
     }
     if (i % 4 == 3 && deeds.told(log.wait_durable(*lsn))) deeds.acknowledged = *lsn;
@@ -99,7 +99,7 @@ void read_all(W& log, Deeds& deeds) {
   const Lsn due = log.last_lsn();
   const auto whole = [&](bool done, Lsn seen) {
     if (!done || seen == due) return;
-    const heap::Feast feast;
+    const heap::SparedAllocations spared;
     deeds.complain("the reading ended at " + std::to_string(seen) + " of " + std::to_string(due));
   };
   Lsn seen = 0;
@@ -160,7 +160,7 @@ void walk(Row& row, std::string& first, Run run) {
       ++row.count;
       if (!wrong.empty() && row.violations++ == 0)
         first = wrong + ", allocation " + std::to_string(k) + (lasts ? ", for ever" : "");
-      if (!heap::Famine::struck()) break;
+      if (!heap::FailingAllocations::struck()) break;
       ++failures;
       if (k > 5000) throw std::runtime_error("the walk does not end");
     }
@@ -179,7 +179,7 @@ TEST_CASE("an allocation that fails is told, loses nothing acknowledged and take
     Deeds deeds;
     auto life = builder();
     {
-      const heap::Famine famine(k, lasts);
+      const heap::FailingAllocations failing(k, lasts);
       live(std::move(life), deeds);
     }
     return judge(builder(), deeds);
@@ -190,7 +190,7 @@ TEST_CASE("an allocation that fails is told, loses nothing acknowledged and take
     Deeds deeds;
     auto life = builder();
     {
-      const heap::Famine famine(k, lasts);
+      const heap::FailingAllocations failing(k, lasts);
       live(std::move(life), deeds);
     }
     return judge(builder(), deeds);
@@ -204,7 +204,7 @@ TEST_CASE("an allocation that fails is told, loses nothing acknowledged and take
     deeds.compresses = true;
     auto life = builder();
     {
-      const heap::Famine famine(k, lasts);
+      const heap::FailingAllocations failing(k, lasts);
       live(std::move(life), deeds);
     }
     return judge(builder(), deeds);
@@ -230,10 +230,10 @@ TEST_CASE("an allocation that fails while a damaged log is opened cuts nothing t
     Deeds deeds;
     auto builder = Wal<>::open(dir.file("log"));
     {
-      const heap::Famine famine(k, lasts);
+      const heap::FailingAllocations failing(k, lasts);
       const auto opened = builder.build();
       if (!deeds.told(opened)) {
-        const heap::Feast feast;
+        const heap::SparedAllocations spared;
         if (dir.read("log") != as_text(image) && dir.read("log") != as_text(image).substr(0, kept))
           deeds.complain("the log is neither as it was nor cut");
       }
@@ -253,7 +253,7 @@ TEST_CASE("an allocation that fails while a damaged log is opened cuts nothing t
     Deeds deeds;
     auto builder = Wal<>::open("log").storage(Unmapped{disk});
     {
-      const heap::Famine famine(k, lasts);
+      const heap::FailingAllocations failing(k, lasts);
       const auto opened = builder.build();
       static_cast<void>(deeds.told(opened));
     }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // The executable's own operator new, which fails when a test asks it to. Included by one file of the executable.
-// While a Famine lives, the k-th allocation of any thread fails, once or with all after it; a Feast within it stills it
-// for the test's own needs on this thread.
+// While there is a FailingAllocations, the k-th allocation of any thread fails, once or with all after it; not those of
+// this thread while there is a SparedAllocations.
 
 #ifndef REWAL_TESTS_ALLOCATIONS_HEAP_HPP
 #define REWAL_TESTS_ALLOCATIONS_HEAP_HPP
@@ -46,26 +46,26 @@ inline void* take_or_throw(std::size_t size, std::size_t alignment = 0) {
 }
 
 /// The allocation after `k` further ones fails.
-class Famine {
+class FailingAllocations {
  public:
-  Famine(std::uint64_t k, bool lasts) {
+  FailingAllocations(std::uint64_t k, bool lasts) {
     failures = 0;
     for_ever = lasts;
     left = static_cast<std::int64_t>(k);
   }
-  Famine(const Famine&) = delete;
-  Famine& operator=(const Famine&) = delete;
-  ~Famine() { left = -1; }
+  FailingAllocations(const FailingAllocations&) = delete;
+  FailingAllocations& operator=(const FailingAllocations&) = delete;
+  ~FailingAllocations() { left = -1; }
 
   [[nodiscard]] static bool struck() { return failures.load() > 0; }
 };
 
-class Feast {
+class SparedAllocations {
  public:
-  Feast() : before_(spared) { spared = true; }
-  Feast(const Feast&) = delete;
-  Feast& operator=(const Feast&) = delete;
-  ~Feast() { spared = before_; }
+  SparedAllocations() : before_(spared) { spared = true; }
+  SparedAllocations(const SparedAllocations&) = delete;
+  SparedAllocations& operator=(const SparedAllocations&) = delete;
+  ~SparedAllocations() { spared = before_; }
 
  private:
   bool before_;

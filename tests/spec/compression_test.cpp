@@ -10,7 +10,7 @@
 #include <memory>
 #include <optional>
 #include <rewal/wal.hpp>
-#include <spec/moody_compressor.hpp>
+#include <spec/scripted_compressor.hpp>
 #include <string>
 #include <support/golden.hpp>
 #include <support/harness.hpp>
@@ -113,7 +113,7 @@ TEST_CASE("with a compressor every event comes back byte for byte", "[compressio
   Cells cells;
   const Kind kind = GENERATE(Kind::shrinks, Kind::equals, Kind::grows);
   INFO("kind " << static_cast<int>(kind));
-  const MoodyLog log(kind);
+  const ScriptedLog log(kind);
   Expected expected;
   auto wal = log.open();
   append_all(wal, true, expected, cells);
@@ -130,14 +130,14 @@ TEST_CASE("with a compressor every event comes back byte for byte", "[compressio
 TEST_CASE("an append whose compressor fails or throws takes no LSN and leaves no trace", "[compression][figures]") {
   Cells cells;
   const Kind kind = GENERATE(Kind::fails, Kind::throws);
-  const MoodyLog log(kind);
+  const ScriptedLog log(kind);
   Expected expected;
   auto wal = log.open();
   append_all(wal, false, expected, cells);
   CHECK(said(wal.append("x")) == (kind == Kind::fails ? "crc_mismatch" : "invalid_record"));
   CHECK(said(wal.append_durable("x")) == (kind == Kind::fails ? "crc_mismatch" : "invalid_record"));
   if (kind == Kind::fails) {
-    CHECK(wal.append("x").error().message().find("bad mood") != std::string::npos);
+    CHECK(wal.append("x").error().message().find("the compressor fails") != std::string::npos);
     CHECK(!wal.append("x").error().lsn());
   }
   must(wal.flush());
@@ -155,7 +155,7 @@ TEST_CASE("an append whose compressor fails or throws takes no LSN and leaves no
 
 TEST_CASE("kinds that change while the log runs mix in one file", "[compression][figures]") {
   Cells cells;
-  const MoodyLog log(Kind::shrinks);
+  const ScriptedLog log(Kind::shrinks);
   Expected expected;
   {
     auto wal = log.open();
@@ -233,7 +233,7 @@ TEST_CASE("a frame that compression does not shrink is stored as it is, bit 0 cl
                                 {"aaaaaaaa", true}};
   for (const Case& c : cases) {
     INFO(c.payload);
-    const MoodyLog log(Kind::shrinks);
+    const ScriptedLog log(Kind::shrinks);
     auto wal = log.open();
     must(wal.append(c.payload));
     must(wal.shutdown());
@@ -244,7 +244,7 @@ TEST_CASE("a frame that compression does not shrink is stored as it is, bit 0 cl
 }
 
 TEST_CASE("compressed_bytes counts what is saved, dropped and refused appends not", "[compression]") {
-  const MoodyLog log(Kind::shrinks);
+  const ScriptedLog log(Kind::shrinks);
   auto wal = log.open();
   must(wal.append(std::string(100, 'x')));  // 106 bytes of records become 3 pairs: 64 00.. is 'd' | five zeros | x
   CHECK(wal.stats().compressed_bytes == 100);
@@ -257,10 +257,11 @@ TEST_CASE("compressed_bytes counts what is saved, dropped and refused appends no
 }
 
 TEST_CASE("the frame limit holds for what is appended, not for what becomes of it", "[compression]") {
-  const auto told = std::make_shared<Told>();
+  const auto told = std::make_shared<CompressorScript>();
   told->kind = Kind::shrinks;
   const MemoryStorage disk;
-  auto wal = must(Wal<>::open("log").storage(disk).compressor(Moody{told}).max_frame_bytes(28 + 6 + 1000).build());
+  auto wal = must(
+      Wal<>::open("log").storage(disk).compressor(ScriptedCompressor{told}).max_frame_bytes(28 + 6 + 1000).build());
   CHECK(wal.append(std::string(1000, 'x')));
   CHECK(said(wal.append(std::string(1001, 'x'))) == "invalid_record");
   must(wal.flush());

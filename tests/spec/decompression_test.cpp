@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <rewal/wal.hpp>
-#include <spec/moody_compressor.hpp>
+#include <spec/scripted_compressor.hpp>
 #include <string>
 #include <support/golden.hpp>
 #include <support/harness.hpp>
@@ -18,7 +18,7 @@
 using namespace rewal_test;
 
 TEST_CASE("a compressed log without its compressor says so, when an event is read and not before", "[compression]") {
-  const MoodyLog log(Kind::shrinks);
+  const ScriptedLog log(Kind::shrinks);
   {
     auto wal = log.open();
     for (char c = 'a'; c <= 'e'; ++c) must(wal.append(std::string(50, c)));  // 1 to 5, compressed
@@ -58,7 +58,7 @@ TEST_CASE("a compressed log without its compressor says so, when an event is rea
 }
 
 TEST_CASE("frames below `from` are not decompressed", "[compression]") {
-  const MoodyLog log(Kind::shrinks);
+  const ScriptedLog log(Kind::shrinks);
   auto wal = log.open();
   for (int i = 0; i < 20; ++i) must(wal.append(std::string(100, 'x')));
   must(wal.flush());
@@ -133,7 +133,7 @@ TEST_CASE("a frame that decompresses to anything but its records is corrupted", 
 }
 
 TEST_CASE("many threads compress at once, and each event is its own", "[compression]") {
-  const MoodyLog log(Kind::shrinks);
+  const ScriptedLog log(Kind::shrinks);
   auto wal = log.open();
   const std::size_t rounds = volume(400);
   together(4, [&](std::size_t thread) {

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <rewal/wal.hpp>
-#include <spec/moody_compressor.hpp>
+#include <spec/scripted_compressor.hpp>
 #include <string>
 #include <support/golden.hpp>
 #include <support/harness.hpp>

@@ -29,9 +29,9 @@ using rewal_torture::Random;
 using rewal_torture::Row;
 using rewal_torture::thinning;
 
-/// Takes and gives what it is asked for in pieces: a write is cut short, and so is a read. No mapping.
+/// Writes and reads are short. No mapping.
 template <class S>
-struct Crumbling {
+struct ShortTransfers {
   S disk;
   std::shared_ptr<std::atomic<std::uint64_t>> turn = std::make_shared<std::atomic<std::uint64_t>>(0);
 
@@ -225,10 +225,10 @@ void over_every_storage(std::chrono::milliseconds length, const std::string& wha
   read_beside(
       must(open("interval").sync_mode(SyncMode::interval(1ms)).queue_bytes(16 * 1024).buffer_capacity(512).build()),
       length, row, passes, first);
-  using File = Crumbling<FileStorage>;
+  using File = ShortTransfers<FileStorage>;
   read_beside(must(Wal<>::open("log").storage(File{must(FileStorage::open(dir.file("crumbling")))}).build()), length,
               row, passes, first);
-  using Memory = Crumbling<MemoryStorage>;
+  using Memory = ShortTransfers<MemoryStorage>;
   read_beside(
       must(Wal<>::open("log").sync_mode(SyncMode::batch).queue_bytes(4096).storage(Memory{MemoryStorage{}}).build()),
       length, row, passes, first);

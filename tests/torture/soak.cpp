@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // The long run of everything at once: `rewal_soak SECONDS FOLDER [SEED]`, started by tests/torture/soak. In rounds: one
-// log lives in this process, another in a child that is killed, a third on a full device or at a file size limit; each
-// is judged when its life is over. One line a minute; what this process holds must not grow; the exit code is 1 after a
+// log is used in this process, another in a child that is killed, a third on a full device or at a file size limit; each
+// is judged when its session is over. One line a minute; what this process holds must not grow; the exit code is 1 after a
 // violation. Rounds pause so that all of it uses half a processor.
 
 #include <fcntl.h>
@@ -24,9 +24,9 @@
 #include <vector>
 
 #include "soak_acknowledged.hpp"
-#include "soak_life.hpp"
 #include "soak_log.hpp"
 #include "soak_resources.hpp"
+#include "soak_session.hpp"
 #if __has_include(<rewal/reader.hpp>)
 #include <rewal/reader.hpp>
 #endif
@@ -52,19 +52,19 @@ struct Counts {
   }
 };
 
-/// `rewal_soak --life PATH TOLD SEED NUMBER MILLISECONDS LIMIT`: one life in a process of its own.
-int live_alone(char** arguments) {
+/// `rewal_soak --session PATH TOLD SEED NUMBER MILLISECONDS LIMIT`: one session in a process of its own.
+int run_alone(char** arguments) {
   SharedAcknowledged told(arguments[1]);
-  Lifetime lifetime{.path = arguments[0],
-                    .seed = std::strtoull(arguments[2], nullptr, 10),
-                    .number = static_cast<std::uint32_t>(std::strtoul(arguments[3], nullptr, 10)),
-                    .length = milliseconds(std::atoi(arguments[4]))};
+  Session session{.path = arguments[0],
+                  .seed = std::strtoull(arguments[2], nullptr, 10),
+                  .number = static_cast<std::uint32_t>(std::strtoul(arguments[3], nullptr, 10)),
+                  .length = milliseconds(std::atoi(arguments[4]))};
   if (const auto limit = std::strtoull(arguments[5], nullptr, 10); limit > 0) {
-    lifetime.device_may_be_full = true;
+    session.device_may_be_full = true;
     const struct ::rlimit most { limit, limit };
     ::setrlimit(RLIMIT_FSIZE, &most);
   }
-  return live(lifetime, told.get()) ? 0 : 1;
+  return run_session(session, told.get()) ? 0 : 1;
 }
 
 /// `rewal_soak --outside PATH MILLISECONDS`: reads a log that another process writes.
@@ -140,10 +140,11 @@ class Soak {
     const milliseconds length(100 + random_.below(1500));
     other_told_.begin();
     const bool limited = random_.once_in(10);
-    const auto life = killed_.next_life(random_.next(), limited ? milliseconds(4000) : length * 3);
+    const auto session = killed_.next_session(random_.next(), limited ? milliseconds(4000) : length * 3);
     const std::uint64_t limit = limited ? size_of(killed_.path()) + 100'000 + random_.below(std::uint64_t{2} << 20) : 0;
-    const auto child = start({"--life", life.path, folder_ + "/other-told", std::to_string(life.seed),
-                              std::to_string(life.number), std::to_string(life.length.count()), std::to_string(limit)});
+    const auto child =
+        start({"--session", session.path, folder_ + "/other-told", std::to_string(session.seed),
+               std::to_string(session.number), std::to_string(session.length.count()), std::to_string(limit)});
     live_here(length);
     end_child(child, limited);
     if (has_small_device_ && random_.once_in(6)) fill_the_device();
@@ -151,14 +152,14 @@ class Soak {
 
   void live_here(milliseconds length) {
     told_.begin();
-    const auto life = here_.next_life(random_.next(), length);
+    const auto session = here_.next_session(random_.next(), length);
 #if __has_include(<rewal/reader.hpp>)
-    const auto outside = start({"--outside", life.path, std::to_string(length.count())});
-    live(life, told_.get());
+    const auto outside = start({"--outside", session.path, std::to_string(length.count())});
+    run_session(session, told_.get());
     ++counts_.outside;
     if (wait_for(outside) != 0) ++counts_.violations;
 #else
-    live(life, told_.get());
+    run_session(session, told_.get());
 #endif
     counts_.judged += here_.judge(told_.get(), counts_.violations);
     counts_.add(told_.get());
@@ -186,9 +187,9 @@ class Soak {
       file << std::string(2 << 20, 'x');
     }
     told_.begin();
-    auto life = full_.next_life(random_.next(), milliseconds(3000));
-    life.device_may_be_full = true;
-    live(life, told_.get());
+    auto session = full_.next_session(random_.next(), milliseconds(3000));
+    session.device_may_be_full = true;
+    run_session(session, told_.get());
     std::filesystem::remove(filler);
     counts_.judged += full_.judge(told_.get(), counts_.violations);
     counts_.add(told_.get());
@@ -265,7 +266,7 @@ class Soak {
 
 int main(int count, char** arguments) {
   const std::string first = count > 1 ? arguments[1] : "";
-  if (first == "--life" && count == 8) return rewal_soak::live_alone(arguments + 2);
+  if (first == "--session" && count == 8) return rewal_soak::run_alone(arguments + 2);
   if (first == "--outside" && count == 4) return rewal_soak::read_outside(arguments + 2);
   if (count < 3) {
     std::fputs("rewal_soak SECONDS FOLDER [SEED]\n", stderr);

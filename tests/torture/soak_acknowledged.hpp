@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Acknowledged: how many of its events each author of one life of a log was told are safe, in memory that outlives the
-// process that works on the log. Each author raises its own number; whoever judges reads it once the life is over.
+// Acknowledged: how many of its events each author of one session of a log was told are safe, in memory that outlives the
+// process that works on the log. Each author raises its own number; whoever judges reads it once the session is over.
 
 #ifndef REWAL_TESTS_TORTURE_SOAK_ACKNOWLEDGED_HPP
 #define REWAL_TESTS_TORTURE_SOAK_ACKNOWLEDGED_HPP
@@ -45,7 +45,7 @@ class SharedAcknowledged {
   SharedAcknowledged& operator=(const SharedAcknowledged&) = delete;
   ~SharedAcknowledged() { ::munmap(memory_, sizeof(Acknowledged)); }
 
-  /// Nothing is acknowledged yet. By who starts the life.
+  /// Nothing is acknowledged yet. By who starts the session.
   void begin() { new (memory_) Acknowledged; }
   [[nodiscard]] Acknowledged& get() const { return *static_cast<Acknowledged*>(memory_); }
 

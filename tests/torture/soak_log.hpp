@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// SoakedLog: a log that lives many lives, and what it must hold for good. Used by one thread, between two lives.
-// It is opened again to be judged; how a life goes is left to LivingLog, how it ends to the soak.
+// SoakedLog: a log that is opened many times, and what it must hold for good. Used by one thread, between two sessions.
+// It is opened again to be judged; how a session goes is left to RunningLog, how it ends to the soak.
 
 #ifndef REWAL_TESTS_TORTURE_SOAK_LOG_HPP
 #define REWAL_TESTS_TORTURE_SOAK_LOG_HPP
@@ -17,7 +17,7 @@
 #include <utility>
 
 #include "soak_acknowledged.hpp"
-#include "soak_life.hpp"
+#include "soak_session.hpp"
 
 namespace rewal_soak {
 
@@ -27,16 +27,16 @@ class SoakedLog {
 
   [[nodiscard]] const std::string& path() const { return path_; }
 
-  /// The next life of this log.
-  [[nodiscard]] Lifetime next_life(std::uint64_t seed, std::chrono::milliseconds length) {
-    return {.path = path_, .seed = seed, .number = ++life_, .length = length};
+  /// The next session of this log.
+  [[nodiscard]] Session next_session(std::uint64_t seed, std::chrono::milliseconds length) {
+    return {.path = path_, .seed = seed, .number = ++session_, .length = length};
   }
 
   /// Opens it and reads all of it. Returns how many events it holds, or says what is wrong.
   [[nodiscard]] std::uint64_t judge(const Acknowledged& told, std::uint64_t& violations) {
     for (std::uint32_t thread = 0; thread < most_producers; ++thread) {
       const auto events = told.events[thread].load();
-      if (events > 0) acknowledged_[{life_, thread}] = events;
+      if (events > 0) acknowledged_[{session_, thread}] = events;
     }
     const std::string wrong = judged(told.last_lsn.load());
     if (!wrong.empty()) {
@@ -44,10 +44,10 @@ class SoakedLog {
       const std::string kept = path_ + ".kept-" + std::to_string(violations);
       std::error_code ignored;
       std::filesystem::copy_file(path_, kept, ignored);
-      std::fprintf(stderr, "VIOLATION after life %u of %s: %s; kept as %s\n", life_, path_.c_str(), wrong.c_str(),
+      std::fprintf(stderr, "VIOLATION after session %u of %s: %s; kept as %s\n", session_, path_.c_str(), wrong.c_str(),
                    kept.c_str());
     }
-    remove_beside(".copy");  // of a life that was killed meanwhile
+    remove_beside(".copy");  // of a session that was killed meanwhile
     const auto events = last_;
     std::error_code none;
     if (!wrong.empty() || std::filesystem::file_size(path_, none) > most_bytes_) start_anew();
@@ -89,7 +89,7 @@ class SoakedLog {
     if (last_ < lsn_) return "LSN " + std::to_string(lsn_) + " was acknowledged, the last is " + std::to_string(last_);
     for (const auto& [author, events] : acknowledged_) {
       if (history.of(author) < events) {
-        return "of life " + std::to_string(author.life) + ", thread " + std::to_string(author.thread) + ", " +
+        return "of session " + std::to_string(author.life) + ", thread " + std::to_string(author.thread) + ", " +
                std::to_string(events) + " events were acknowledged, " + std::to_string(history.of(author)) +
                " are left";
       }
@@ -100,7 +100,7 @@ class SoakedLog {
 
   std::string path_;
   std::uint64_t most_bytes_;
-  std::uint32_t life_ = 0;
+  std::uint32_t session_ = 0;
   std::map<Author, std::uint64_t> acknowledged_;
   rewal::Lsn lsn_ = 0;  // acknowledged
   rewal::Lsn last_ = 0;

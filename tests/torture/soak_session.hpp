@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// Life: one life of a log, from its opening with options that a seed gives to its end, with producers, flushers,
+// A session of a log, from its opening with options that a seed gives to its end, with producers, flushers,
 // readers, and followers and copies where the library has them, all at once. Its threads are its own and end with it.
 // What they were told is safe goes to Acknowledged; judging what the file then holds is left to SoakedLog.
 
-#ifndef REWAL_TESTS_TORTURE_SOAK_LIFE_HPP
-#define REWAL_TESTS_TORTURE_SOAK_LIFE_HPP
+#ifndef REWAL_TESTS_TORTURE_SOAK_SESSION_HPP
+#define REWAL_TESTS_TORTURE_SOAK_SESSION_HPP
 
 #include <atomic>
 #include <chrono>
@@ -31,22 +31,22 @@ using rewal_powercut::Numbered;
 using rewal_powercut::Random;
 using Clock = std::chrono::steady_clock;
 
-struct Lifetime {
+struct Session {
   std::string path;
   std::uint64_t seed = 0;
-  std::uint32_t number = 0;  // of this life among the log's
+  std::uint32_t number = 0;  // of this session among the log's
   std::chrono::milliseconds length{0};
   bool device_may_be_full = false;
 };
 
 template <class Log>
-class LivingLog {
+class RunningLog {
  public:
-  LivingLog(Log& log, const Lifetime& lifetime, Acknowledged& told)
-      : log_(log), lifetime_(lifetime), told_(told), until_(Clock::now() + lifetime.length) {}
+  RunningLog(Log& log, const Session& session, Acknowledged& told)
+      : log_(log), session_(session), told_(told), until_(Clock::now() + session.length) {}
 
   void run() {
-    Random random(lifetime_.seed ^ 0x11FE);
+    Random random(session_.seed ^ 0x11FE);
     std::vector<std::thread> threads;
     const auto producers = 1 + random.below(most_producers);
     for (std::uint32_t i = 0; i < producers; ++i) threads.emplace_back([this, i] { produce(i); });
@@ -55,7 +55,7 @@ class LivingLog {
     if constexpr (requires { log_.follow(rewal::Lsn{1}); }) {
       for (std::uint64_t i = random.below(3); i > 0; --i) threads.emplace_back([this, i] { follow(log_, i); });
     }
-    if constexpr (requires { log_.copy_to(lifetime_.path); }) {
+    if constexpr (requires { log_.copy_to(session_.path); }) {
       if (random.once_in(3)) threads.emplace_back([this] { copy(log_); });
     }
     for (auto& thread : threads) thread.join();
@@ -68,8 +68,8 @@ class LivingLog {
   [[nodiscard]] bool goes_on() const { return !failed_.load() && Clock::now() < until_; }
 
   void violation(const std::string& what) {
-    std::fprintf(stderr, "VIOLATION in %s, life %u, seed %llu: %s\n", lifetime_.path.c_str(), lifetime_.number,
-                 static_cast<unsigned long long>(lifetime_.seed), what.c_str());
+    std::fprintf(stderr, "VIOLATION in %s, session %u, seed %llu: %s\n", session_.path.c_str(), session_.number,
+                 static_cast<unsigned long long>(session_.seed), what.c_str());
     ++told_.violations;
   }
 
@@ -77,11 +77,11 @@ class LivingLog {
   void fail(const char* call, const rewal::Error& error) {
     const std::lock_guard lock(mutex_);
     if (!failure_) failure_ = error;
-    if (!lifetime_.device_may_be_full) violation(std::string(call) + ": " + error.message());
+    if (!session_.device_may_be_full) violation(std::string(call) + ": " + error.message());
     failed_ = true;
   }
 
-  static void rest(Random& random) {
+  static void pause_at_random(Random& random) {
     if (random.once_in(4)) std::this_thread::sleep_for(std::chrono::microseconds(random.below(2000)));
   }
 
@@ -91,8 +91,8 @@ class LivingLog {
   }
 
   void produce(std::uint32_t thread) {
-    Random random(lifetime_.seed * 31 + thread);
-    const Author author{lifetime_.number, thread};
+    Random random(session_.seed * 31 + thread);
+    const Author author{session_.number, thread};
     std::uint64_t next = 0;
     std::vector<std::byte> payload;
     rewal::Batch batch;
@@ -112,7 +112,7 @@ class LivingLog {
                        : durable ? log_.append_durable(payload)
                                  : log_.append(payload);
       if (!lsn && lsn.error() != rewal::Errc::queue_full) return fail("append", lsn.error());
-      rest(random);
+      pause_at_random(random);
       if (!lsn || *lsn == 0) continue;  // it took no LSN, so the number is taken again
       next += count;
       told_.appended += count;
@@ -138,7 +138,7 @@ class LivingLog {
   }
 
   void flush() {
-    Random random(lifetime_.seed ^ 0xF1);
+    Random random(session_.seed ^ 0xF1);
     while (goes_on()) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1 + random.below(30)));
       const auto last = log_.last_lsn();
@@ -152,7 +152,7 @@ class LivingLog {
 
   /// Reads from a random LSN to what is the end then, again and again.
   void read_on(std::uint64_t which) {
-    Random random(lifetime_.seed ^ (which << 32));
+    Random random(session_.seed ^ (which << 32));
     while (goes_on()) {
       const auto last = log_.last_lsn();
       const rewal::Lsn from = 1 + random.below(last + 1);
@@ -181,7 +181,7 @@ class LivingLog {
 
   template <class L>
   void follow(L& log, std::uint64_t which) {
-    Random random(lifetime_.seed ^ (which << 40));
+    Random random(session_.seed ^ (which << 40));
     rewal::Lsn expected = 1 + random.below(log.last_lsn() + 1);
     auto follower = log.follow(expected);
     if (!follower) return fail("follow", follower.error());
@@ -204,19 +204,19 @@ class LivingLog {
 
   template <class L>
   void copy(L& log) {
-    Random random(lifetime_.seed ^ 0xC0);
-    const std::string path = lifetime_.path + ".copy";
+    Random random(session_.seed ^ 0xC0);
+    const std::string path = session_.path + ".copy";
     while (goes_on()) {
       std::this_thread::sleep_for(std::chrono::milliseconds(50 + random.below(400)));
       const auto durable = log.durable_lsn();
-      std::filesystem::remove(path);  // of an earlier life that was killed
+      std::filesystem::remove(path);  // of an earlier session that was killed
       const auto copied = log.copy_to(path);
-      if (!copied && !lifetime_.device_may_be_full) return violation("copy_to: " + copied.error().message());
+      if (!copied && !session_.device_may_be_full) return violation("copy_to: " + copied.error().message());
       if (!copied) continue;  // its error is no error of the log
       History history;
       std::string wrong;
       auto opened = rewal::Wal<>::open(path).recovery(rewal::Recovery::strict).build();
-      if (!opened && lifetime_.device_may_be_full && opened.error() == rewal::Errc::io) continue;
+      if (!opened && session_.device_may_be_full && opened.error() == rewal::Errc::io) continue;
       if (!opened) return violation("a copy does not open: " + opened.error().message());
       const auto read = opened->replay(1, [&](const rewal::BorrowedEvent& event) {
         wrong = history.add(event.lsn, event.payload);
@@ -231,7 +231,7 @@ class LivingLog {
   }
 
   Log& log_;
-  const Lifetime& lifetime_;
+  const Session& session_;
   Acknowledged& told_;
   const Clock::time_point until_;
   std::atomic<bool> failed_{false};
@@ -240,10 +240,10 @@ class LivingLog {
 };
 
 /// Opens the log with random options.
-[[nodiscard]] inline rewal::Result<rewal::Wal<>> open_at_random(const Lifetime& lifetime) {
+[[nodiscard]] inline rewal::Result<rewal::Wal<>> open_at_random(const Session& session) {
   using namespace std::chrono_literals;
-  Random random(lifetime.seed ^ 0x0B);
-  auto builder = rewal::Wal<>::open(lifetime.path);
+  Random random(session.seed ^ 0x0B);
+  auto builder = rewal::Wal<>::open(session.path);
   builder.sync_mode(random.among({rewal::SyncMode::never, rewal::SyncMode::batch, rewal::SyncMode::interval(20ms)}))
       .backpressure(random.among({rewal::Backpressure::block, rewal::Backpressure::block, rewal::Backpressure::error,
                                   rewal::Backpressure::drop}))
@@ -255,29 +255,28 @@ class LivingLog {
 }
 
 /// The whole of it; returns whether nothing went wrong that may not. It ends by any of the four ways to end.
-inline bool live(const Lifetime& lifetime, Acknowledged& told) {
-  auto log = open_at_random(lifetime);
+inline bool run_session(const Session& session, Acknowledged& told) {
+  auto log = open_at_random(session);
   if (!log) {
-    const bool full = lifetime.device_may_be_full && log.error() == rewal::Errc::io;
-    if (!full)
-      std::fprintf(stderr, "VIOLATION: opening %s: %s\n", lifetime.path.c_str(), log.error().message().c_str());
+    const bool full = session.device_may_be_full && log.error() == rewal::Errc::io;
+    if (!full) std::fprintf(stderr, "VIOLATION: opening %s: %s\n", session.path.c_str(), log.error().message().c_str());
     told.violations += full ? 0 : 1;
     return full;
   }
   told.opened = true;
-  LivingLog living(*log, lifetime, told);
-  living.run();
-  if (living.failure()) {
+  RunningLog running(*log, session, told);
+  running.run();
+  if (running.failure()) {
     const auto again = log->flush();
-    if (again || again.error().code() != living.failure()->code()) {
-      std::fprintf(stderr, "VIOLATION: after \"%s\" flush says \"%s\"\n", living.failure()->message().c_str(),
+    if (again || again.error().code() != running.failure()->code()) {
+      std::fprintf(stderr, "VIOLATION: after \"%s\" flush says \"%s\"\n", running.failure()->message().c_str(),
                    again ? "ok" : again.error().message().c_str());
       ++told.violations;
     }
     static_cast<void>(log->shutdown());
     return true;
   }
-  switch (Random(lifetime.seed ^ 0xE7D).below(3)) {
+  switch (Random(session.seed ^ 0xE7D).below(3)) {
     case 0:
       if (const auto done = log->shutdown(); !done) ++told.violations;
       break;
@@ -289,4 +288,4 @@ inline bool live(const Lifetime& lifetime, Acknowledged& told) {
 
 }  // namespace rewal_soak
 
-#endif  // REWAL_TESTS_TORTURE_SOAK_LIFE_HPP
+#endif  // REWAL_TESTS_TORTURE_SOAK_SESSION_HPP

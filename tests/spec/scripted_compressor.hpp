@@ -2,8 +2,8 @@
 //
 // A compressor that behaves as the test says, a log in memory that has it, and what was compressed of a log.
 
-#ifndef REWAL_TESTS_SPEC_MOODY_COMPRESSOR_HPP
-#define REWAL_TESTS_SPEC_MOODY_COMPRESSOR_HPP
+#ifndef REWAL_TESTS_SPEC_SCRIPTED_COMPRESSOR_HPP
+#define REWAL_TESTS_SPEC_SCRIPTED_COMPRESSOR_HPP
 
 #include <algorithm>
 #include <atomic>
@@ -23,14 +23,14 @@ using Buffer = std::vector<std::byte>;
 
 enum class Kind : std::uint8_t { none, shrinks, equals, grows, fails, throws };
 
-struct Told {
+struct CompressorScript {
   Kind kind;
   std::atomic<std::uint64_t> decompressed{0};  // calls
 };
 
 /// Behaves as the test says, and may change its mind while the log runs. All but `shrinks` stores the bytes inverted.
-struct Moody {
-  std::shared_ptr<Told> told;
+struct ScriptedCompressor {
+  std::shared_ptr<CompressorScript> told;
 
   Result<void> compress(Bytes source, Buffer& target) const {
     switch (told->kind) {
@@ -40,8 +40,8 @@ struct Moody {
         target.insert(target.end(), source.begin(), source.end());
         target.resize(target.size() + 1 + source.size() / 2);
         return {};
-      case Kind::fails: target.resize(3); return Error(Errc::crc_mismatch, "the compressor is in a bad mood");
-      case Kind::throws: target.resize(3); throw std::runtime_error("the compressor is in a worse mood");
+      case Kind::fails: target.resize(3); return Error(Errc::crc_mismatch, "the compressor fails");
+      case Kind::throws: target.resize(3); throw std::runtime_error("the compressor throws");
       case Kind::none: break;
     }
     throw std::logic_error("there is no compressor here");
@@ -58,11 +58,11 @@ inline bool any_compressed(Bytes image) {
 }
 
 /// A log in memory with that compressor.
-struct MoodyLog {
-  explicit MoodyLog(Kind kind) { told->kind = kind; }
-  auto open() const { return must(Wal<>::open("log").storage(disk).compressor(Moody{told}).build()); }
+struct ScriptedLog {
+  explicit ScriptedLog(Kind kind) { told->kind = kind; }
+  auto open() const { return must(Wal<>::open("log").storage(disk).compressor(ScriptedCompressor{told}).build()); }
 
-  std::shared_ptr<Told> told = std::make_shared<Told>();
+  std::shared_ptr<CompressorScript> told = std::make_shared<CompressorScript>();
   MemoryStorage disk;
 };
 
@@ -73,4 +73,4 @@ Result<std::uint64_t> read_from(const W& wal, Lsn from) {
 
 }  // namespace rewal_test
 
-#endif  // REWAL_TESTS_SPEC_MOODY_COMPRESSOR_HPP
+#endif  // REWAL_TESTS_SPEC_SCRIPTED_COMPRESSOR_HPP
