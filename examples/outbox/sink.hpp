@@ -64,8 +64,9 @@ class [[nodiscard]] Outcome {
   Outcome(Problem problem) : problem_(std::move(problem)) {}  // NOLINT(google-explicit-constructor)
 
   [[nodiscard]] explicit operator bool() const { return value_.has_value(); }
-  /// Requires a value.
+  /// Require a value.
   [[nodiscard]] const T& operator*() const { return value_.value(); }
+  [[nodiscard]] const T* operator->() const { return &value_.value(); }
   /// Requires a problem.
   [[nodiscard]] const Problem& problem() const { return problem_.value(); }
 
