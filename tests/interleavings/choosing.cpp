@@ -102,13 +102,13 @@ unsigned Engine::after_current(Mask mask) const noexcept {
 namespace {
 
 /// Spins that end in sleep must be able to do so while another thread stands still.
-constexpr unsigned most_stubborn = 300;
+constexpr unsigned most_spins = 300;
 
 }  // namespace
 
 bool Engine::will_go_on(Mask ready) const noexcept {
   const Thread& current = threads_[current_];
-  return (ready & bit(current_)) != 0 && (!current.yielded || current.stubborn != 0);
+  return (ready & bit(current_)) != 0 && (!current.yielded || current.spins_left != 0);
 }
 
 int Engine::choose_deviating(Mask ready, Mask early, Mask timed) {
@@ -120,16 +120,16 @@ int Engine::choose_deviating(Mask ready, Mask early, Mask timed) {
   if (!goes_on) {
     if (others != 0) {
       usual = after_current(others);
-    } else if (ready == 0 || (timed != 0 && ++lonely_yields_ > 400)) {
+    } else if (ready == 0 || (timed != 0 && ++yields_alone_ > 400)) {
       usual = earliest(timed);
       waits_for_time = true;
     }
   }
-  if (others != 0 || waits_for_time) lonely_yields_ = 0;
+  if (others != 0 || waits_for_time) yields_alone_ = 0;
   if (length_ < steps_.size()) {
     const Step& step = steps_[length_];
     spent_ += step.cost;
-    if (!goes_on && others != 0 && step.thread == current_) threads_[current_].stubborn = most_stubborn;
+    if (!goes_on && others != 0 && step.thread == current_) threads_[current_].spins_left = most_spins;
     return step.thread;
   }
   Step step;
@@ -139,8 +139,8 @@ int Engine::choose_deviating(Mask ready, Mask early, Mask timed) {
   if (varied_) {
     const bool blocked = (ready & bit(current_)) == 0;
     const bool futile = goes_on && threads_[current_].stagnant && !threads_[current_].pending.writes;
-    if (blocked) step.gratis = static_cast<Mask>(ready & ~bit(usual));
-    step.todo = step.gratis;
+    if (blocked) step.free = static_cast<Mask>(ready & ~bit(usual));
+    step.todo = step.free;
     if (spent_ < limits_.deviations && !futile) step.todo = static_cast<Mask>((ready | early) & ~bit(usual));
   }
   steps_.push_back(step);
@@ -149,17 +149,17 @@ int Engine::choose_deviating(Mask ready, Mask early, Mask timed) {
 
 int Engine::choose_at_random(Mask ready, Mask early, Mask timed) {
   Thread& current = threads_[current_];
-  if (varied_ && current.yielded && current.stubborn == 0 && draw_below(32) == 0) current.stubborn = most_stubborn;
+  if (varied_ && current.yielded && current.spins_left == 0 && draw_below(32) == 0) current.spins_left = most_spins;
   const bool goes_on = will_go_on(ready);
   unsigned chosen = current_;
-  if (!varied_ || !goes_on || draw_below(boldness_) == 0) {
+  if (!varied_ || !goes_on || draw_below(switch_odds_) == 0) {
     auto candidates = static_cast<Mask>(goes_on ? ready : ready & ~bit(current_));
     if (varied_ && draw_below(8) == 0) candidates |= early;
     if (candidates != 0) {
       chosen = varied_ ? pick(candidates) : after_current(candidates);
-    } else if (ready == 0 || (timed != 0 && ++lonely_yields_ > 400)) {
+    } else if (ready == 0 || (timed != 0 && ++yields_alone_ > 400)) {
       chosen = earliest(timed);
-      lonely_yields_ = 0;
+      yields_alone_ = 0;
     }
   }
   Step step;

@@ -135,8 +135,7 @@ class CorePlay : public Play<CorePlay> {
       lose_wake_ups(places()[static_cast<std::size_t>(setting.losing_place)], sizeof(core->room));
   }
 
-  // ---- what threads do
-  // -----------------------------------------------------------------------------------------------
+  // ---- what threads do --------------------------------------------------------------------------------------------
 
   void writer_thread() { rewal::detail::WriterThread<Core>(*core).run(); }
 
@@ -212,8 +211,7 @@ class CorePlay : public Play<CorePlay> {
     }
   }
 
-  // ---- afterwards
-  // ----------------------------------------------------------------------------------------------------
+  // ---- afterwards -------------------------------------------------------------------------------------------------
 
   void finish() override {
     check(disk->closed, "the file is still open");

@@ -69,7 +69,7 @@ unsigned Engine::outcome(unsigned n) {
 void Engine::fall_asleep(Place place, std::int64_t deadline) {
   Thread& me = threads_[current_];
   me.state = State::sleeping;
-  me.stubborn = 0;
+  me.spins_left = 0;
   me.sleeps_on = place;
   me.deadline = deadline;
   me.pending = {};
@@ -99,7 +99,7 @@ void Engine::yield(bool is_pause) {
   me.stagnant = me.changes_seen == changes_;
   me.changes_seen = changes_;
   me.yielded = true;
-  if (me.stubborn != 0) --me.stubborn;
+  if (me.spins_left != 0) --me.spins_left;
   Operation op;
   op.kind = Kind::yield;
   op.least = is_pause;
@@ -114,7 +114,7 @@ void Engine::run_once(const Make& make) {
   length_ = 0;
   spent_ = 0;
   changes_ = 1;
-  lonely_yields_ = 0;
+  yields_alone_ = 0;
   time_ = 1'000'000;
   varied_ = true;
   lost_bytes_ = 0;
@@ -124,7 +124,7 @@ void Engine::run_once(const Make& make) {
   if (limits_.search == Limits::Search::random) {
     steps_.clear();
     first_new_ = 0;
-    boldness_ = 2u << (2 * draw_below(4));
+    switch_odds_ = 2u << (2 * draw_below(4));
   }
   const std::unique_ptr<Scenario> scenario = make();
   scenario_ = scenario.get();
@@ -153,7 +153,7 @@ void Engine::begin_threads() {
     thread.failures_left = limits_.spurious_failures;
     thread.early_left = limits_.early_wake_ups;
     thread.yielded = false;
-    thread.stubborn = 0;
+    thread.spins_left = 0;
     thread.stagnant = false;
     thread.changes_seen = 0;
     thread.sequence = 0;

@@ -115,8 +115,8 @@ class Engine {
     unsigned early_left = 0;
     // Search::deviations
     bool yielded = false;
-    unsigned stubborn = 0;  // yields and pauses left at which it goes on all the same
-    bool stagnant = false;  // since its last yield nothing at all has changed
+    unsigned spins_left = 0;  // yields and pauses left at which it goes on all the same
+    bool stagnant = false;    // since its last yield nothing at all has changed
     std::uint64_t changes_seen = 0;
     // Search::all
     std::uint16_t sequence = 0;
@@ -205,9 +205,9 @@ class Engine {
   std::size_t lost_bytes_ = 0;
   std::int64_t time_ = 0;
   std::uint64_t changes_ = 0;
-  unsigned lonely_yields_ = 0;
+  unsigned yields_alone_ = 0;
   std::uint64_t random_ = 0;
-  unsigned boldness_ = 2;
+  unsigned switch_odds_ = 2;
 
   std::vector<Step> steps_;  // of the run: those below length_ have been done
   std::size_t length_ = 0;

@@ -76,7 +76,7 @@ bool Engine::next_schedule() {
     } else if (step.todo != 0) {
       step.thread = static_cast<std::uint8_t>(lowest(step.todo));
       step.todo = static_cast<Mask>(step.todo & (step.todo - 1));
-      step.cost = (step.gratis & bit(step.thread)) != 0 ? 0 : 1;
+      step.cost = (step.free & bit(step.thread)) != 0 ? 0 : 1;
       step.outcome = 0;
       step.outcomes = 1;
       return true;

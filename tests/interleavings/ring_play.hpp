@@ -49,8 +49,7 @@ class RingPlay final : public Play<RingPlay> {
   rewal::detail::EventCount<ModelThreads> work;
   rewal::detail::EventCount<ModelThreads> room;
 
-  // ---- producers
-  // -----------------------------------------------------------------------------------------------------
+  // ---- producers --------------------------------------------------------------------------------------------------
 
   Refusal produce(std::uint32_t size = frame_bytes, std::uint32_t records = 1, Wake wake = Wake::writer) {
     return finish(ring.try_claim(size, records, wake), records);
@@ -109,8 +108,7 @@ class RingPlay final : public Play<RingPlay> {
     return refusal;
   }
 
-  // ---- the consumer
-  // --------------------------------------------------------------------------------------------------
+  // ---- the consumer -----------------------------------------------------------------------------------------------
 
   /// Takes what is published, at most `most` bytes; false where nothing is.
   bool consume(std::uint64_t most = UINT64_MAX, bool tells_room = false) {
@@ -204,8 +202,7 @@ class RingPlay final : public Play<RingPlay> {
   rewal::detail::WriteLock<ModelThreads> write_lock;
   Tally sleep_begun;
 
-  // ---- what must not be done
-  // -----------------------------------------------------------------------------------------
+  // ---- what must not be done --------------------------------------------------------------------------------------
 
   void fill_late(const Claim& claim) {
     assigned_[current_thread()].push_back({claim.first_lsn, 1});
@@ -213,8 +210,7 @@ class RingPlay final : public Play<RingPlay> {
   }
   void read_late(const rewal::detail::RingSpan<std::byte>& bytes) { frames_.access(bytes, false); }
 
-  // ---- afterwards
-  // ----------------------------------------------------------------------------------------------------
+  // ---- afterwards -------------------------------------------------------------------------------------------------
 
   [[nodiscard]] bool may_all_sleep() override {
     if (blocked_ != 0) return !ring.half_empty();

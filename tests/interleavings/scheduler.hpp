@@ -89,8 +89,7 @@ struct Explored {
 
 [[nodiscard]] Explored explore(const Limits& limits, const Make& make, const Weakenings& weakenings = {});
 
-// ---- from inside a scenario
-// -------------------------------------------------------------------------------------------
+// ---- from inside a scenario ---------------------------------------------------------------------------------------
 
 /// Ends the run as a violation. Does not return while threads run.
 void complain(const std::string& what);

@@ -47,7 +47,7 @@ struct Step {
   Mask backtrack = 0;  // to be explored here
   // Search::deviations
   Mask todo = 0;          // alternatives left
-  Mask gratis = 0;        // of them, those that are no deviation
+  Mask free = 0;          // of them, those that are no deviation
   std::uint8_t cost = 0;  // of the thread chosen
   // What happened, for the order of dependent operations.
   bool writes = false;
