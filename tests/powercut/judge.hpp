@@ -100,8 +100,8 @@ class Judge {
     }
     const auto count = log.history().of(told.author);
     if (count >= told.count) return {};
-    return "of life " + std::to_string(told.author.life) + ", thread " + std::to_string(told.author.thread) + ", " +
-           std::to_string(told.count) + " events were durable, " + std::to_string(count) + " are there" +
+    return "of session " + std::to_string(told.author.session) + ", thread " + std::to_string(told.author.thread) +
+           ", " + std::to_string(told.count) + " events were durable, " + std::to_string(count) + " are there" +
            described(log);
   }
 
@@ -113,7 +113,7 @@ class Judge {
     }
     if (log.digest_at(told.lsn) != told.digest) return "other events stand where an opening had found some";
     for (auto lsn = told.lsn + 1; lsn <= log.history().last(); ++lsn) {
-      if (log.author_of(lsn).life < told.author.life) {
+      if (log.author_of(lsn).session < told.author.session) {
         return "LSN " + std::to_string(lsn) + " came back, which an opening had not found";
       }
     }

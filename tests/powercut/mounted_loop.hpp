@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// MountedLoop: a file system on a loop device on a file, mounted while it lives. The device clears itself when nobody
+// MountedLoop: a file system on a loop device on a file, mounted while it exists. The device clears itself when nobody
 // uses it any more, so none is left behind however the process ends. Used by one thread.
 
 #ifndef REWAL_TESTS_POWERCUT_MOUNTED_LOOP_HPP

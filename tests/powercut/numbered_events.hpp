@@ -45,9 +45,9 @@ class Random {
   std::uint64_t state_;
 };
 
-/// One thread in one life of a log; lives follow one another, each from an opening to an end.
+/// One thread in one session of a log; sessions follow one another, each from an opening to an end.
 struct Author {
-  std::uint32_t life = 0;
+  std::uint32_t session = 0;
   std::uint32_t thread = 0;
   friend auto operator<=>(const Author&, const Author&) = default;
 };
@@ -70,7 +70,7 @@ inline void fill(std::vector<std::byte>& payload, Numbered event) {
   event.size = (std::max<std::uint64_t>)(event.size, sizeof event);
   payload.resize(event.size);
   std::memcpy(payload.data(), &event, sizeof event);
-  Random random(event.number * 1'000'003 + event.author.life * 8191 + event.author.thread);
+  Random random(event.number * 1'000'003 + event.author.session * 8191 + event.author.thread);
   for (std::size_t at = sizeof event; at < payload.size(); at += 8) {
     const std::uint64_t word = random.next();
     std::memcpy(payload.data() + at, &word, (std::min)(payload.size() - at, sizeof word));
@@ -89,7 +89,7 @@ inline void fill(std::vector<std::byte>& payload, Numbered event) {
   return event;
 }
 
-/// The events of one log in the order of the file: LSNs without gaps, each author's numbers without gaps, lives one
+/// The events of one log in the order of the file: LSNs without gaps, each author's numbers without gaps, sessions one
 /// after the other, batches whole.
 class History {
  public:
@@ -99,7 +99,7 @@ class History {
     if (lsn != last_ + 1) return at + " follows LSN " + std::to_string(last_);
     const auto event = read(payload);
     if (!event) return at + " holds bytes that nobody appended";
-    if (event->author.life < life_) return at + " is of an earlier life than the event before it";
+    if (event->author.session < session_) return at + " is of an earlier session than the event before it";
     std::uint64_t& next = next_[event->author];
     if (event->number != next) {
       return at + " is number " + std::to_string(event->number) + " of its author, not " + std::to_string(next);
@@ -108,7 +108,7 @@ class History {
     if (goes_on != (missing_ > 0) || (goes_on && !(event->author == author_))) return at + " parts a batch";
     missing_ = unsigned{event->batch_size} - event->place_in_batch - 1;
     author_ = event->author;
-    life_ = author_.life;
+    session_ = author_.session;
     ++next;
     last_ = lsn;
     return {};
@@ -125,7 +125,7 @@ class History {
  private:
   std::map<Author, std::uint64_t> next_;
   std::uint64_t last_ = 0;
-  std::uint32_t life_ = 0;
+  std::uint32_t session_ = 0;
   Author author_;
   unsigned missing_ = 0;
 };

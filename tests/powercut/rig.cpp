@@ -27,8 +27,8 @@
 #include <vector>
 
 #include "cutter.hpp"
+#include "file_system_under_test.hpp"
 #include "recording.hpp"
-#include "station.hpp"
 
 namespace rewal_powercut {
 namespace {
@@ -48,8 +48,8 @@ class Rig {
   explicit Rig(Wanted wanted)
       : wanted_(std::move(wanted)),
         random_(wanted_.seed),
-        station_(wanted_.file_system, wanted_.workload, wanted_.scratch),
-        fresh_(station_.fresh_disk()) {}
+        under_test_(wanted_.file_system, wanted_.workload, wanted_.scratch),
+        fresh_(under_test_.fresh_disk()) {}
 
   bool run() {
     // Each workload is to have its turn, however few cuts there are to be.
@@ -58,7 +58,7 @@ class Rig {
       const auto& name = wanted_.names[turn % wanted_.names.size()];
       const std::uint64_t seed = random_.next() >> 16;
       std::string failure;
-      const Recording first = station_.record(fresh_, {}, name, seed, 0, failure);
+      const Recording first = under_test_.record(fresh_, {}, name, seed, 0, failure);
       if (!failure.empty()) {
         violation(first, 0, failure);
         continue;
@@ -86,7 +86,7 @@ class Rig {
     for (std::uint64_t i = 0; i < times && goes_on(); ++i) {
       const std::uint64_t seed = random_.next();
       Cut cut(recording, seed);
-      const auto wrong = station_.judge(cut.disk(), cut.told());
+      const auto wrong = under_test_.judge(cut.disk(), cut.told());
       ++cuts_;
       if (!wrong.empty()) violation(recording, seed, wrong);
     }
@@ -97,7 +97,7 @@ class Rig {
     Cut cut(first, random_.next());
     std::string failure;
     const Disk left = cut.disk();
-    const auto second = station_.record(left, cut.told(), "again", first.seed, 100, failure);
+    const auto second = under_test_.record(left, cut.told(), "again", first.seed, 100, failure);
     if (!failure.empty()) return violation(second, 0, failure);
     const auto before = cuts_;
     cut_often(second, times);
@@ -110,7 +110,7 @@ class Rig {
     if (violations_ > most_told) return;
     std::printf("VIOLATION %s, workload %s with seed %llu: %s\n", recording.file_system.c_str(),
                 recording.workload.c_str(), n(recording.seed), wrong.c_str());
-    std::ifstream log(station_.log());
+    std::ifstream log(under_test_.log());
     if (cut_seed == 0) std::cout << log.rdbuf();
     if (wanted_.stops) return;
     auto folder = wanted_.kept / std::to_string(violations_);
@@ -125,7 +125,7 @@ class Rig {
 
   const Wanted wanted_;
   Random random_;
-  Station station_;
+  FileSystemUnderTest under_test_;
   const Disk fresh_;
   const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
   std::uint64_t cuts_ = 0, violations_ = 0, recordings_ = 0, in_recovery_ = 0, writes_ = 0, first_violation_ = 0;
@@ -135,7 +135,7 @@ bool judge_again(const std::filesystem::path& folder, const std::string& scratch
   const auto recording = Recording::load(folder);
   std::uint64_t seed = 0;
   std::ifstream(folder / "cut") >> seed;
-  Station station(recording.file_system, "", scratch);
+  FileSystemUnderTest under_test(recording.file_system, "", scratch);
   Cut cut(recording, seed);
   std::printf(
       "%s, workload %s with seed %llu: %zu steps, cut before step %zu, last flush %zu, %zu writes pending, "
@@ -144,7 +144,7 @@ bool judge_again(const std::filesystem::path& folder, const std::string& scratch
       recording.steps.size(), cut.at(), cut.flushed(), cut.pending(), static_cast<unsigned>(cut.mode()));
   // 0: the workload itself failed, so what it began with is judged.
   const auto wrong =
-      seed == 0 ? station.judge(recording.before, recording.already) : station.judge(cut.disk(), cut.told());
+      seed == 0 ? under_test.judge(recording.before, recording.already) : under_test.judge(cut.disk(), cut.told());
   std::printf("%s\n", wrong.empty() ? "nothing is wrong with it" : wrong.c_str());
   return wrong.empty();
 }

@@ -16,13 +16,13 @@ namespace rewal_powercut {
 
 struct Told {
   enum class Kind : std::uint32_t {
-    began,       // not by the library: the file system is mounted, the workload begins
-    ended,       // the workload is over, the file system is about to be unmounted
-    opened,      // build() returned; `lsn` and `digest` of the events found, `author.life` is the life that begins
-    saved,       // the opening had saved `log-<file>.cut-<count>`, `lsn` bytes of that `digest`
-    durable,     // everything up to `lsn` is, `count` events of the author among it
-    copying,     // copy_to is about to be called for copy number `file`; `lsn` is durable
-    copied,      // it returned `lsn`
+    began,    // not by the library: the file system is mounted, the workload begins
+    ended,    // the workload is over, the file system is about to be unmounted
+    opened,   // build() returned; `lsn` and `digest` of the events found, `author.session` is the session that begins
+    saved,    // the opening had saved `log-<file>.cut-<count>`, `lsn` bytes of that `digest`
+    durable,  // everything up to `lsn` is, `count` events of the author among it
+    copying,  // copy_to is about to be called for copy number `file`; `lsn` is durable
+    copied,   // it returned `lsn`
     committing,  // cursor number `file`: commit(lsn) is about to be called
     committed,   // it returned
   };
@@ -38,7 +38,7 @@ static_assert(sizeof(Told) == 4 + 4 + 8 + 8 + 8 + 8);
 /// Of all events so far, and of one more.
 [[nodiscard]] constexpr std::uint64_t digest(std::uint64_t before, const Numbered& event) {
   for (const std::uint64_t word :
-       {std::uint64_t{event.author.life}, std::uint64_t{event.author.thread}, event.number}) {
+       {std::uint64_t{event.author.session}, std::uint64_t{event.author.thread}, event.number}) {
     before = (before ^ word) * 0x100000001B3;
     before ^= before >> 29;
   }

@@ -89,7 +89,7 @@ class SoakedLog {
     if (last_ < lsn_) return "LSN " + std::to_string(lsn_) + " was acknowledged, the last is " + std::to_string(last_);
     for (const auto& [author, events] : acknowledged_) {
       if (history.of(author) < events) {
-        return "of session " + std::to_string(author.life) + ", thread " + std::to_string(author.thread) + ", " +
+        return "of session " + std::to_string(author.session) + ", thread " + std::to_string(author.thread) + ", " +
                std::to_string(events) + " events were acknowledged, " + std::to_string(history.of(author)) +
                " are left";
       }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// Stage: what the workloads work with: their folder, the file that hears what they are told, one seed, and logs opened
-// with options that it gives. Threads of a workload share it; each has its own Random. A call that fails ends the
-// process, for on a sound disk none may.
+// WorkloadContext: what the workloads work with: their folder, the file that takes what they are told, one seed, and
+// logs opened with options that it gives. Threads of a workload share it; each has its own Random. A call that fails
+// ends the process, for on a sound disk none may.
 
-#ifndef REWAL_TESTS_POWERCUT_STAGE_HPP
-#define REWAL_TESTS_POWERCUT_STAGE_HPP
+#ifndef REWAL_TESTS_POWERCUT_WORKLOAD_CONTEXT_HPP
+#define REWAL_TESTS_POWERCUT_WORKLOAD_CONTEXT_HPP
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -43,25 +43,25 @@ inline void must(const rewal::Result<void>& result) {
   std::_Exit(1);
 }
 
-class Stage {
+class WorkloadContext {
  public:
-  Stage(std::string folder, const char* told, std::uint64_t seed, std::uint32_t life)
-      : folder_(std::move(folder)), told_(::open(told, O_WRONLY | O_CLOEXEC)), seed_(seed), life_(life) {
-    if (told_ < 0) std::perror("workload: opening the file that hears"), std::_Exit(1);
+  WorkloadContext(std::string folder, const char* told, std::uint64_t seed, std::uint32_t session)
+      : folder_(std::move(folder)), told_(::open(told, O_WRONLY | O_CLOEXEC)), seed_(seed), session_(session) {
+    if (told_ < 0) std::perror("workload: opening the file that takes what is told"), std::_Exit(1);
   }
 
   [[nodiscard]] std::string path(const char* what, std::uint32_t number) const {
     return folder_ + "/" + what + "-" + std::to_string(number);
   }
   [[nodiscard]] Random random(std::uint64_t of) const { return Random(seed_ * 1'000 + of); }
-  [[nodiscard]] std::uint32_t life() const { return life_; }
-  void next_life() { ++life_; }
+  [[nodiscard]] std::uint32_t session() const { return session_; }
+  void next_session() { ++session_; }
 
   void tell(const Told& what) const {
     if (::write(told_, &what, sizeof what) != sizeof what) std::perror("workload: telling"), std::_Exit(1);
   }
   void tell_durable(std::uint32_t log, std::uint32_t thread, std::uint64_t lsn, std::uint64_t count) const {
-    tell({.kind = Told::Kind::durable, .file = log, .author = {life_, thread}, .lsn = lsn, .count = count});
+    tell({.kind = Told::Kind::durable, .file = log, .author = {session_, thread}, .lsn = lsn, .count = count});
   }
 
   /// Opens log `number` with options of the seed, and tells what was found.
@@ -73,7 +73,7 @@ class Stage {
         .queue_capacity(options.among<std::uint64_t>({2, 64, 4096}))
         .preallocate(options.among<std::uint64_t>({0, 4096, 65536, 1 << 20, 4 << 20}));
     auto log = must(builder.build());
-    Told told{.kind = Told::Kind::opened, .file = number, .author = {life_, 0}, .lsn = log.last_lsn()};
+    Told told{.kind = Told::Kind::opened, .file = number, .author = {session_, 0}, .lsn = log.last_lsn()};
     must(log.replay(1, [&](const rewal::BorrowedEvent& event) {
       if (const auto numbered = read(event.payload)) told.digest = digest(told.digest, *numbered);
     }));
@@ -114,7 +114,7 @@ class Stage {
     const std::string text(std::istreambuf_iterator<char>(file), {});
     tell({.kind = Told::Kind::saved,
           .file = number,
-          .author = {life_, 0},
+          .author = {session_, 0},
           .lsn = text.size(),
           .count = std::strtoull(name.c_str() + before.size(), nullptr, 10),
           .digest = digest_of_bytes(std::as_bytes(std::span(text)))});
@@ -123,14 +123,14 @@ class Stage {
   std::string folder_;
   int told_;
   std::uint64_t seed_;
-  std::uint32_t life_;
+  std::uint32_t session_;
 };
 
 /// One thread that appends numbered events to one log.
 class Producer {
  public:
-  Producer(const Stage& stage, rewal::Wal<>& log, std::uint32_t number, std::uint32_t thread)
-      : stage_(stage), log_(log), number_(number), thread_(thread) {}
+  Producer(const WorkloadContext& context, rewal::Wal<>& log, std::uint32_t number, std::uint32_t thread)
+      : context_(context), log_(log), number_(number), thread_(thread) {}
 
   rewal::Lsn append(std::uint64_t size) {
     make(1, size);
@@ -151,13 +151,13 @@ class Producer {
     tell(lsn);
   }
   /// All that this thread has appended is durable.
-  void tell(rewal::Lsn lsn) const { stage_.tell_durable(number_, thread_, lsn, next_); }
+  void tell(rewal::Lsn lsn) const { context_.tell_durable(number_, thread_, lsn, next_); }
 
  private:
   void make(std::uint64_t events, std::uint64_t size) {
     payloads_.resize(events);
     for (std::uint64_t i = 0; i < events; ++i) {
-      fill(payloads_[i], Numbered{.author = {stage_.life(), thread_},
+      fill(payloads_[i], Numbered{.author = {context_.session(), thread_},
                                   .place_in_batch = static_cast<std::uint16_t>(i),
                                   .batch_size = static_cast<std::uint16_t>(events),
                                   .number = next_ + i,
@@ -175,7 +175,7 @@ class Producer {
     return lsn;
   }
 
-  const Stage& stage_;
+  const WorkloadContext& context_;
   rewal::Wal<>& log_;
   const std::uint32_t number_;
   const std::uint32_t thread_;
@@ -194,4 +194,4 @@ void together(std::uint32_t threads, Work work) {
 
 }  // namespace rewal_powercut
 
-#endif  // REWAL_TESTS_POWERCUT_STAGE_HPP
+#endif  // REWAL_TESTS_POWERCUT_WORKLOAD_CONTEXT_HPP

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// Station: one file system on a recorded device: it makes the first disk, runs workloads on it, and has disks that lost
-// their power judged. Used by one thread, in a mount namespace of its own, so that nothing stays mounted after it.
-// What is cut, and how often, is left to the rig.
+// FileSystemUnderTest: one file system on a recorded device: it makes the first disk, runs workloads on it, and has
+// disks that lost their power judged. Used by one thread, in a mount namespace of its own, so that nothing stays
+// mounted after it. What is cut, and how often, is left to the rig.
 
-#ifndef REWAL_TESTS_POWERCUT_STATION_HPP
-#define REWAL_TESTS_POWERCUT_STATION_HPP
+#ifndef REWAL_TESTS_POWERCUT_FILE_SYSTEM_UNDER_TEST_HPP
+#define REWAL_TESTS_POWERCUT_FILE_SYSTEM_UNDER_TEST_HPP
 
 #include <fcntl.h>
 #include <sched.h>
@@ -64,12 +64,12 @@ inline int run_program(const std::vector<std::string>& words, const std::string&
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-class Station {
+class FileSystemUnderTest {
  public:
   /// `scratch` is an empty folder; a small device in memory is mounted there.
-  Station(std::string file_system, std::string workload, std::string scratch)
+  FileSystemUnderTest(std::string file_system, std::string workload, std::string scratch)
       : file_system_(std::move(file_system)), workload_(std::move(workload)), scratch_(std::move(scratch)) {
-    // A process that lives no longer than this one keeps no mount alive.
+    // A process that ends with this one keeps no mount alive.
     if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
       give_up("a mount namespace of its own");
     }
@@ -94,7 +94,7 @@ class Station {
 
   /// Runs a workload on the disk. An error of the workload is `failure`.
   [[nodiscard]] Recording record(Disk disk, std::vector<Told> already, const std::string& workload, std::uint64_t seed,
-                                 std::uint32_t life, std::string& failure) {
+                                 std::uint32_t session, std::string& failure) {
     Recording recording{.file_system = file_system_,
                         .workload = workload,
                         .seed = seed,
@@ -104,7 +104,7 @@ class Station {
     recorder_->start(std::move(disk));
     const bool is_first = recording.already.empty();
     const pid_t child = ::fork();
-    if (child == 0) ::_exit(work_on_disk(workload, seed, life, is_first));
+    if (child == 0) ::_exit(work_on_disk(workload, seed, session, is_first));
     int status = 0;
     while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
     }
@@ -138,7 +138,8 @@ class Station {
 
  private:
   /// In a process of its own, which ends with what this returns.
-  [[nodiscard]] int work_on_disk(const std::string& workload, std::uint64_t seed, std::uint32_t life, bool is_first) {
+  [[nodiscard]] int work_on_disk(const std::string& workload, std::uint64_t seed, std::uint32_t session,
+                                 bool is_first) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     recorder_->leave_to_parent();
     try {
@@ -150,9 +151,9 @@ class Station {
       std::filesystem::create_directory(folder() + "/logs");
       if (is_first) sync_folder(folder());  // the folder is not what is tried
       tell(Told::Kind::began);
-      const int code = run_program(
-          {workload_, workload, folder() + "/logs", recorder_->told_path(), std::to_string(seed), std::to_string(life)},
-          log(), std::chrono::seconds(60));
+      const int code = run_program({workload_, workload, folder() + "/logs", recorder_->told_path(),
+                                    std::to_string(seed), std::to_string(session)},
+                                   log(), std::chrono::seconds(60));
       tell(Told::Kind::ended);
       return code;
     } catch (const std::exception& error) {
@@ -202,4 +203,4 @@ class Station {
 
 }  // namespace rewal_powercut
 
-#endif  // REWAL_TESTS_POWERCUT_STATION_HPP
+#endif  // REWAL_TESTS_POWERCUT_FILE_SYSTEM_UNDER_TEST_HPP
