@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// FileModel: what must stand in a file, given the frames that a log has accepted, and what a reader must find in it. The
-// file is decoded by the second judge.
+// FileModel: what must stand in a file, given the frames that a log has accepted, and what a reader must find in it.
+// The file is decoded by the second judge.
 
 #ifndef REWAL_TESTS_FUZZ_FILE_MODEL_HPP
 #define REWAL_TESTS_FUZZ_FILE_MODEL_HPP

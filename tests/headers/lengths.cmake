@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Checks that no source in include/ and tests/ is over 300 lines: one noun, one file. Golden files and the fuzzers' corpus
-# are data.
+# Checks that no source in include/ and tests/ is over 300 lines: one noun, one file. Golden files and the fuzzers'
+# corpus are data.
 #   CASE=sources  checks those below ROOT
 #   CASE=planted  checks that a file with a line too many is found, so that the check itself cannot go blind
 cmake_minimum_required(VERSION 3.20)

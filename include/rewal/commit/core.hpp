@@ -9,7 +9,7 @@
 //   written    flush and wait for a written LSN        <- whoever released the write lock
 //   durable    waiters for a durable LSN               <- the same, after a sync or with one still wanted
 //   work       the writer thread                       <- the claim that ended its sleep; the lifecycle's requests;
-//                                                         followers that want a sync, and whoever released the write lock
+//                                                         followers that want a sync, or who released the write lock
 //   lifecycle  shutdown, waiting for the end           <- whoever closed the log
 // A waiter for an LSN never sleeps while the write lock is free: it takes it. So whoever releases it tells those who could
 // have needed it. Followers never take it and sleep elsewhere: see read/progress.hpp.

@@ -14,8 +14,8 @@
 
 namespace rewal::detail {
 
-/// Makes `target` `size` bytes long; false where memory is short. What lay behind the end of an empty one is not worth a
-/// copy, nor two buffers at once.
+/// Makes `target` `size` bytes long; false where memory is short. What lay behind the end of an empty one is not worth
+/// a copy, nor two buffers at once.
 [[nodiscard]] inline bool grow(std::vector<std::byte>& target, std::size_t size) noexcept {
   REWAL_TRY {
     if (target.empty() && size > target.capacity()) target = std::vector<std::byte>();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // BackOff: how a thread waits for another that nobody makes tell it: it yields a number of times, then it sleeps, longer
-// each time up to a limit. Used by one thread, on its stack. What is waited for is left to the caller, who checks again.
+// each time up to a limit. Used by one thread, on its stack. What is waited for is left to the caller: it checks again.
 //
 // WHY IT SLEEPS. A thread of real-time priority that yields gives the processor to none of a lower one: if the other has
 // the same processor and is an ordinary thread, only sleep lets it go on. And a producer that the system has put aside
