@@ -92,6 +92,18 @@ TEST_CASE("a copy never takes the place of a file, and leaves none behind where 
   CHECK(files_in(dir) == 2);
 }
 
+TEST_CASE("a copy may have the longest name that the file system allows") {
+  const TempDir dir;
+  auto wal = must(Wal<>::open(dir.file("log")).build());
+  must(wal.append_durable("event"));
+  for (const std::size_t length : {247u, 248u, 254u, 255u}) {
+    CAPTURE(length);
+    CHECK(wal.copy_to(dir.file(std::string(length, 'c'))));
+  }
+  CHECK(wal.copy_to(dir.file(std::string(256, 'c'))).error().system() == std::errc::filename_too_long);
+  CHECK(files_in(dir) == 5);
+}
+
 TEST_CASE("damage on the way is corrupted with its offset, and there is no copy") {
   const TempDir dir;
   auto wal = must(Wal<>::open(dir.file("log")).build());

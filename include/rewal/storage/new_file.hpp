@@ -7,6 +7,7 @@
 #ifndef REWAL_STORAGE_NEW_FILE_HPP
 #define REWAL_STORAGE_NEW_FILE_HPP
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@
 #include <rewal/storage/file_names.hpp>
 #include <rewal/storage/native_file.hpp>
 #include <rewal/storage/path.hpp>
+#include <rewal/storage/short_name.hpp>
 
 namespace rewal::detail {
 
@@ -38,8 +40,9 @@ class NewFile {
   /// `io` with std::errc::file_exists where the name is taken already.
   [[nodiscard]] Result<void> create(unsigned mode) {
     if (auto existing = files_.open_existing(path_); existing) return exists();
+    const NativePath base = with_suffix(shortened(path_, most_behind), ".tmp");
     for (unsigned number = 0; number < most_tries; ++number) {
-      NativePath name = with_suffix(with_suffix(path_, ".tmp"), std::to_string(number));
+      NativePath name = with_suffix(base, std::to_string(number));
       auto file = files_.create_exclusive(name, mode);
       if (!file) {
         if (files_.exists_already(file.error())) continue;
@@ -90,6 +93,7 @@ class NewFile {
 
  private:
   static constexpr unsigned most_tries = 1000;
+  static constexpr std::size_t most_behind = 8;  // ".tmp" and a number
   static constexpr unsigned most_interruptions = 100;
 
   [[nodiscard]] static Result<void> exists() noexcept {

@@ -26,6 +26,7 @@
 #include <rewal/result.hpp>
 #include <rewal/storage/file_names.hpp>
 #include <rewal/storage/path.hpp>
+#include <rewal/storage/short_name.hpp>
 
 namespace rewal::detail {
 
@@ -36,7 +37,7 @@ class SavedCopy {
 
   /// `log` lends the copy its permissions.
   SavedCopy(FileSystem& files, const NativePath& log_path, const File& log, std::uint64_t offset)
-      : files_(files), log_(log), base_(with_number(shortened(log_path), ".cut-", offset)) {}
+      : files_(files), log_(log), base_(with_number(shortened(log_path, most_behind), ".cut-", offset)) {}
   SavedCopy(const SavedCopy&) = delete;
   SavedCopy& operator=(const SavedCopy&) = delete;
   ~SavedCopy() {
@@ -70,31 +71,12 @@ class SavedCopy {
 
  private:
   static constexpr unsigned most_copies = 10'000;
+  static constexpr std::size_t most_behind = 40;  // ".cut-", an offset, ".", ".tmp" and a number
 
   // In two steps: g++ 12 warns of the library's own `"." + string`.
   [[nodiscard]] static NativePath with_number(const NativePath& path, std::string_view what, std::uint64_t number) {
     return with_suffix(with_suffix(path, what), std::to_string(number));
   }
-  /// The log's path, its last part no longer than leaves room for what a copy's name has behind it. What was left out of it
-  /// stands there as a checksum, so that copies of different logs have different names.
-  [[nodiscard]] static NativePath shortened(const NativePath& path) {
-    constexpr std::size_t longest_name = 255;
-    constexpr std::size_t most_behind = 40;  // ".cut-", an offset, ".", ".tmp" and a number
-    constexpr std::size_t checksum_digits = 9;
-    constexpr NativePath::value_type separators[] = {'/', REWAL_WINDOWS ? '\\' : '/', 0};
-    const auto slash = path.find_last_of(separators);
-    const std::size_t begin = slash == NativePath::npos ? 0 : slash + 1;
-    if (path.size() - begin + most_behind <= longest_name) return path;
-    const std::uint32_t checksum = crc32c(0, reinterpret_cast<const std::byte*>(path.data() + begin),
-                                          (path.size() - begin) * sizeof(NativePath::value_type));
-    std::size_t end = begin + longest_name - most_behind - checksum_digits;
-    while (end > begin && (static_cast<unsigned>(path[end]) & 0xC0u) == 0x80u) --end;  // no half character of UTF-8
-    NativePath name = path.substr(0, end);
-    name += '~';
-    for (int shift = 28; shift >= 0; shift -= 4) name += "0123456789abcdef"[(checksum >> shift) & 15u];
-    return name;
-  }
-
   [[nodiscard]] NativePath numbered(unsigned number) const {
     return number == 0 ? base_ : with_number(base_, ".", number);
   }
