@@ -30,6 +30,7 @@ REWAL_HEADERS_BEGIN
 //      same place, so that even a torn write changes none; where the disk holds an older slot, invariant 2 holds.
 //   5. A new file and its name are fsynced before open() returns. A creation that a crash cut short is done again.
 //   6. A file that is damaged or is none of a cursor's is not written to.
+//   7. A file that was removed, replaced or cut short remembers nothing: after each fsync it is looked at.
 
 #include <array>
 #include <atomic>
@@ -85,7 +86,9 @@ class BasicCursor {
   }
 
   /// Remembers `lsn`, any LSN, also a lower one. Durable once it succeeded: one write and one fdatasync. After an error
-  /// the file holds the old LSN or this one, and every later commit returns that error: open the cursor again.
+  /// the file holds the old LSN or this one, and every later commit returns that error: open the cursor again. Where
+  /// somebody removed or replaced the file, that is `io` with std::errc::no_such_file_or_directory; where it was made
+  /// shorter, `corrupted`.
   [[nodiscard]] Result<void> commit(Lsn lsn) {
     if (state_ == nullptr) return not_open();
     if (state_->is_inherited()) return not_this_process();
@@ -136,6 +139,9 @@ struct BasicCursor<FileSystem>::State {
                          ? "another cursor holds this file: close it first, in this or the other process"
                          : "locking the cursor's file failed: keep it where flock is supported");
     }
+    const auto status = files.status(file);
+    if (!status) return told_as(status.error(), status_failed);
+    counts_names = status->has_name;
     const auto found = read();
     if (!found) return told_as(found.error(), "reading the cursor's file failed: check the device");
     switch (found->meaning) {
@@ -197,7 +203,22 @@ struct BasicCursor<FileSystem>::State {
     slot.store(bytes.data());
     if (auto written = write(bytes, CursorImage::offset_of(slot.sequence)); !written) return written;
     if (auto synced = files.sync_data(file); !synced) return told_as(synced.error(), sync_failed);
-    return {};
+    return still_there();
+  }
+
+  /// Whether the file can be found again, in its whole length.
+  [[nodiscard]] Result<void> still_there() {
+    const auto status = files.status(file);
+    if (!status) return told_as(status.error(), status_failed);
+    if (counts_names && !status->has_name) {
+      return Error(Errc::io, std::make_error_code(std::errc::no_such_file_or_directory),
+                   "the cursor's file was removed or replaced while the cursor was open: find out who removes it, and "
+                   "open the cursor again");
+    }
+    if (status->size >= CursorImage::bytes) return {};
+    return Error(Errc::corrupted,
+                 "the cursor's file was made shorter by somebody else while the cursor was open: find out who cuts it, "
+                 "and replace it by a new one");
   }
 
   /// All of it, or an error; a short or interrupted write is continued, a bounded number of times without progress.
@@ -242,11 +263,14 @@ struct BasicCursor<FileSystem>::State {
   static constexpr const char* sync_failed =
       "fsync of the cursor's file failed: what was committed may be lost, check the device and open the cursor again";
 
+  static constexpr const char* status_failed = "asking for the state of the cursor's file failed: check the device";
+
   [[no_unique_address]] FileSystem files;
   std::mutex mutex;  // of everything below
   NativePath path;
   typename FileSystem::File file;
   bool is_open = false;
+  bool counts_names = true;  // some file systems say of no file that it has a name
   CursorSlot newest;
   std::optional<Error> first_error;
   std::atomic<bool> inherited{false};  // by the fork, in the child

@@ -10,6 +10,7 @@
 #include <rewal/wal.hpp>
 #include <string>
 #include <support/temp_dir.hpp>
+#include <system_error>
 #include <type_traits>
 #include <utility>
 
@@ -185,4 +186,29 @@ TEST_CASE("one damaged byte of a cursor gives one of the last two values or a re
       CHECK((lsn == 4 || lsn == 5));
     }
   }
+}
+
+TEST_CASE("a commit into a file that was removed, replaced or cut is no success") {
+  const TempDir dir;
+  const auto path = dir.file("cursor");
+  const auto commit_after = [&](auto taken_away) {
+    auto cursor = Cursor::open(path).value();
+    REQUIRE(cursor.commit(5));
+    taken_away();
+    const auto failed = cursor.commit(6);
+    CHECK_FALSE(failed);
+    CHECK(cursor.lsn() == 5);
+    CHECK_FALSE(cursor.commit(7));
+    return failed.error();
+  };
+  const auto removed = commit_after([&] { std::filesystem::remove(path); });
+  CHECK(removed == Errc::io);
+  CHECK(removed.system() == std::errc::no_such_file_or_directory);
+  const auto replaced = commit_after([&] {
+    std::filesystem::copy_file(path, dir.file("other"));
+    std::filesystem::rename(dir.file("other"), path);
+  });
+  CHECK(replaced.system() == std::errc::no_such_file_or_directory);
+  CHECK(Cursor::open(path).value().lsn() == 5);
+  CHECK(commit_after([&] { std::filesystem::resize_file(path, 0); }) == Errc::corrupted);
 }
