@@ -43,3 +43,18 @@ macro(rewal_need package version repository tag target)
     set_target_properties(${target} PROPERTIES INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "${rewal_fetched_includes}")
   endif()
 endmacro()
+
+# The library as one header, and with REWAL_SINGLE_HEADER everything that is built here against it.
+option(REWAL_SINGLE_HEADER "Build tests, examples and benches against the single header" OFF)
+find_package(Python3 3.9 QUIET COMPONENTS Interpreter)
+if(Python3_FOUND AND PROJECT_IS_TOP_LEVEL)
+  set(rewal_single_dir "${PROJECT_BINARY_DIR}/single-header")
+  set(rewal_single_header
+      "${Python3_EXECUTABLE}" "${PROJECT_SOURCE_DIR}/cmake/single_header.py" "${PROJECT_SOURCE_DIR}/include"
+      "${rewal_single_dir}/rewal.hpp" --stubs "${rewal_single_dir}/stubs")
+  add_custom_target(single-header COMMAND ${rewal_single_header} VERBATIM)
+  if(REWAL_SINGLE_HEADER)
+    execute_process(COMMAND ${rewal_single_header} COMMAND_ERROR_IS_FATAL ANY)
+    set_target_properties(rewal PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "${rewal_single_dir}/stubs")
+  endif()
+endif()

@@ -17,6 +17,9 @@ write_basic_package_version_file(rewalConfigVersion.cmake COMPATIBILITY SameMino
 install(FILES "${PROJECT_BINARY_DIR}/rewalConfig.cmake" "${PROJECT_BINARY_DIR}/rewalConfigVersion.cmake"
         DESTINATION "${rewal_package_dir}")
 
+# Compiled in the project that asks for rewal::instances, with its flags.
+install(FILES cmake/instances.cpp DESTINATION "${rewal_package_dir}")
+
 # The prefix is found from the place of the .pc file, so that an installed tree can be moved.
 file(RELATIVE_PATH rewal_pc_to_prefix "/prefix/${rewal_pkgconfig_dir}" "/prefix")
 string(REGEX REPLACE "/$" "" rewal_pc_to_prefix "${rewal_pc_to_prefix}")

@@ -27,6 +27,10 @@ REWAL_HEADERS_BEGIN
 #include <rewal/result.hpp>
 #include <rewal/version.hpp>
 
+#if defined(REWAL_INSTANCES)
+#include <rewal/log/instances.hpp>
+#endif
+
 REWAL_HEADERS_END
 #endif  // REWAL_CXX20
 

@@ -36,6 +36,10 @@ REWAL_HEADERS_BEGIN
 #include <rewal/storage/storage.hpp>
 #include <rewal/version.hpp>
 
+#if defined(REWAL_INSTANCES)
+#include <rewal/log/instances.hpp>
+#endif
+
 REWAL_HEADERS_END
 #endif  // REWAL_CXX20
 

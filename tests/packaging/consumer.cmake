@@ -14,3 +14,8 @@ target_link_libraries(consumer PRIVATE rewal::rewal)
 if(NOT MSVC)
   target_compile_options(consumer PRIVATE -Wall -Wextra -Wpedantic -Werror)
 endif()
+
+# Two files that use the default log, which is compiled for neither.
+add_executable(instances_consumer "${CMAKE_CURRENT_LIST_DIR}/instances_one.cpp" "${CMAKE_CURRENT_LIST_DIR}/instances_two.cpp")
+target_link_libraries(instances_consumer PRIVATE rewal::instances)
+add_custom_command(TARGET instances_consumer POST_BUILD COMMAND instances_consumer)
