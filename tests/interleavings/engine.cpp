@@ -16,7 +16,7 @@ namespace rewal_model {
 Explored Engine::explore(const Limits& limits, const Make& make, const Weakenings& weakenings) {
   limits_ = limits;
   survey_.weaken(weakenings);
-  random_ = limits.seed * 0x9E3779B97F4A7C15u + 1;
+  random_ = rewal_test::Random(limits.seed * 0x9E3779B97F4A7C15u + 1);
   steps_.clear();
   first_new_ = 0;
   Explored result;

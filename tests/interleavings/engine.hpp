@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "../support/random.hpp"
 #include "fiber.hpp"
 #include "memory.hpp"
 #include "order_survey.hpp"
@@ -166,13 +167,7 @@ class Engine {
   [[nodiscard]] int choose_deviating(Mask ready, Mask early, Mask timed);
   [[nodiscard]] int choose_at_random(Mask ready, Mask early, Mask timed);
   [[nodiscard]] unsigned pick(Mask mask) noexcept;
-  [[nodiscard]] unsigned draw_below(unsigned n) noexcept {
-    random_ += 0x9E3779B97F4A7C15u;
-    std::uint64_t z = random_;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return static_cast<unsigned>((z ^ (z >> 31)) % n);
-  }
+  [[nodiscard]] unsigned draw_below(unsigned n) noexcept { return static_cast<unsigned>(random_.below(n)); }
 
   // ---- what depends on what, and the next schedule, in races.cpp
 
@@ -206,7 +201,7 @@ class Engine {
   std::int64_t time_ = 0;
   std::uint64_t changes_ = 0;
   unsigned yields_alone_ = 0;
-  std::uint64_t random_ = 0;
+  rewal_test::Random random_{0};
   unsigned switch_odds_ = 2;
 
   std::vector<Step> steps_;  // of the run: those below length_ have been done

@@ -11,7 +11,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <initializer_list>
 #include <map>
 #include <optional>
 #include <span>
@@ -19,31 +18,11 @@
 #include <utility>
 #include <vector>
 
+#include "../support/random.hpp"
+
 namespace rewal_powercut {
 
-/// splitmix64: the same numbers everywhere, from any seed.
-class Random {
- public:
-  explicit Random(std::uint64_t from) : state_(from) {}
-  std::uint64_t next() {
-    std::uint64_t z = state_ += 0x9E3779B97F4A7C15;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-    return z ^ (z >> 31);
-  }
-  /// Below `n`, which is not 0.
-  std::uint64_t below(std::uint64_t n) { return next() % n; }
-  /// Once in `n` times.
-  bool once_in(std::uint64_t n) { return below(n) == 0; }
-  /// One of some values.
-  template <class T>
-  T among(std::initializer_list<T> values) {
-    return values.begin()[below(values.size())];
-  }
-
- private:
-  std::uint64_t state_;
-};
+using rewal_test::Random;
 
 /// One thread in one session of a log; sessions follow one another, each from an opening to an end.
 struct Author {

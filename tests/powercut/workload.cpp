@@ -167,8 +167,8 @@ void tear(const WorkloadContext& context, Random& random) {
   if (random.once_in(2)) end << std::string(random.below(3000), 't') << start;
 }
 
-/// A process is killed and the log is opened again, several times: an opening must keep what it hands out. The last session is
-/// short, so that the power often goes when nothing but the opening was told.
+/// A process is killed and the log is opened again, several times: an opening must keep what it hands out. The last
+/// session is short, so that the power often goes when nothing but the opening was told.
 void sessions(WorkloadContext& context) {
   Random random = context.random(9);
   const auto count = 2 + random.below(4);

@@ -31,28 +31,16 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <support/sanitized.hpp>
 #include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-#define REWAL_TEST_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-#define REWAL_TEST_SANITIZED 1
-#endif
-#endif
-#ifndef REWAL_TEST_SANITIZED
-#define REWAL_TEST_SANITIZED 0
-#endif
-
 namespace rewal_test {
 
 using namespace rewal;
 using namespace std::chrono_literals;
-
-inline constexpr bool sanitized = REWAL_TEST_SANITIZED != 0;
 
 /// How many of something a test does: fewer where a sanitizer makes each dear.
 [[nodiscard]] constexpr std::size_t volume(std::size_t plain) { return sanitized ? (plain + 7) / 8 : plain; }

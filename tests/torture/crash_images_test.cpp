@@ -75,7 +75,7 @@ TEST_CASE("crash images of every workload of up to three calls keep what was ack
 }
 
 TEST_CASE("workloads of six calls and up to twelve unsynced sectors, every image") {
-  constexpr std::uint64_t most = REWAL_TORTURE_SANITIZED ? 1024 : std::uint64_t{1} << 16;
+  constexpr std::uint64_t most = rewal_test::sanitized ? 1024 : std::uint64_t{1} << 16;
   // Written by flush in up to four writes and never synced until late: the subsets are what is wanted.
   Tried tried;
   const std::vector<std::string> words{"afafBf", "Bfbfaf", "bfbfbf", "mfzfmf", "dafBfb", "zfBfas", "BfBfBf",

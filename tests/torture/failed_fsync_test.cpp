@@ -90,7 +90,7 @@ TEST_CASE("an fsync that fails is never turned into an acknowledgement") {
       for (const bool for_ever : {false, true}) {
         // Lost altogether, or in part.
         for (std::uint64_t loss = 0; loss < 3; ++loss) {
-          if (loss > 0 && (error != EIO || REWAL_TORTURE_SANITIZED)) continue;
+          if (loss > 0 && (error != EIO || rewal_test::sanitized)) continue;
           std::uint64_t k = 1;
           while (fail_operation(workload, OpKind::sync, k, error, for_ever, loss, walked)) ++k;
         }

@@ -18,23 +18,16 @@
 #include <exception>
 #include <fstream>
 #include <string>
+#include <support/random.hpp>
+#include <support/sanitized.hpp>
 #include <utility>
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define REWAL_TORTURE_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define REWAL_TORTURE_SANITIZED 1
-#endif
-#endif
-#ifndef REWAL_TORTURE_SANITIZED
-#define REWAL_TORTURE_SANITIZED 0
-#endif
 
 namespace rewal_torture {
 
+using rewal_test::Random;
+
 /// A sanitizer makes everything this many times rarer.
-inline constexpr std::uint64_t thinning = REWAL_TORTURE_SANITIZED ? 8 : 1;
+inline constexpr std::uint64_t thinning = rewal_test::sanitized ? 8 : 1;
 
 /// Counts the assertions that have failed.
 class Failures : public Catch::EventListenerBase {
@@ -102,23 +95,6 @@ class Budget {
  private:
   std::chrono::steady_clock::time_point until_ =
       std::chrono::steady_clock::now() + std::chrono::seconds(number_from_environment("REWAL_TORTURE_SECONDS", 20));
-};
-
-/// splitmix64: the same numbers everywhere, from any seed.
-class Random {
- public:
-  explicit Random(std::uint64_t from) : state_(from) {}
-  std::uint64_t next() {
-    std::uint64_t z = state_ += 0x9E3779B97F4A7C15;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-    return z ^ (z >> 31);
-  }
-  /// Below `n`, which is not 0.
-  std::uint64_t below(std::uint64_t n) { return next() % n; }
-
- private:
-  std::uint64_t state_;
 };
 
 }  // namespace rewal_torture
