@@ -252,7 +252,7 @@ class [[nodiscard]] Wal : detail::RefusedCalls {
     return detail::Lifecycle<Core>(*core_).shutdown(std::nullopt);
   }
   /// As shutdown(), but returns `io` with std::errc::timed_out when that takes longer; the log goes on draining, and
-  /// shutdown may be called again. 0 or less looks once.
+  /// shutdown may be called again. 0 or less checks once.
   template <class Rep, class Period>
   Result<void> shutdown(std::chrono::duration<Rep, Period> timeout) {
     if (!core_) return Errc::not_running;

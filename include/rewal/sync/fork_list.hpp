@@ -48,12 +48,12 @@ class ForkEntry {
   /// nothing taken, where the system has no memory for that. Once.
   template <class Take>
   [[nodiscard]] bool enter(void* owner, InChild in_child, Take&& take) {
-    if (!hear_of_forks()) return false;
+    if (!register_handlers()) return false;
     const std::lock_guard no_fork(mutex_);
     std::forward<Take>(take)();
     owner_ = owner;
     in_child_ = in_child;
-    home_ = {&mutex_, &first_};
+    list_ = {&mutex_, &first_};
     link(*this);
     return true;
   }
@@ -63,16 +63,16 @@ class ForkEntry {
 
   /// In the list's order of locks this is the last, so it may be called with any other held.
   void leave() noexcept {
-    if (home_.mutex == nullptr) return;
-    const std::lock_guard no_fork(*home_.mutex);
-    (before_ != nullptr ? before_->after_ : *home_.first) = after_;
+    if (list_.mutex == nullptr) return;
+    const std::lock_guard no_fork(*list_.mutex);
+    (before_ != nullptr ? before_->after_ : *list_.first) = after_;
     if (after_ != nullptr) after_->before_ = before_;
-    home_ = {};
+    list_ = {};
   }
 
  private:
   /// The list of the library that entered it.
-  struct Home {
+  struct List {
     std::mutex* mutex = nullptr;
     ForkEntry** first = nullptr;
   };
@@ -85,10 +85,10 @@ class ForkEntry {
   }
 
   /// Two threads may do this at once: handlers that are called twice do no harm.
-  [[nodiscard]] static bool hear_of_forks() noexcept {
-    if (hears_.load(std::memory_order_acquire)) return true;
+  [[nodiscard]] static bool register_handlers() noexcept {
+    if (registered_.load(std::memory_order_acquire)) return true;
     if (::pthread_atfork(&before_fork, &after_fork, &give_up_in_child) != 0) return false;
-    hears_.store(true, std::memory_order_release);
+    registered_.store(true, std::memory_order_release);
     return true;
   }
   static void before_fork() {
@@ -105,13 +105,13 @@ class ForkEntry {
   // Under mutex_.
   void* owner_ = nullptr;
   InChild in_child_ = nullptr;
-  Home home_;
+  List list_;
   ForkEntry* before_ = nullptr;
   ForkEntry* after_ = nullptr;
 
   static inline std::mutex mutex_;
   static constinit inline ForkEntry* first_ = nullptr;  // under mutex_
-  static constinit inline std::atomic<bool> hears_{false};
+  static constinit inline std::atomic<bool> registered_{false};
   static constinit inline thread_local unsigned forks_ = 0;  // handlers between fork's begin and end on this thread
 };
 
