@@ -143,7 +143,8 @@ class Outbox {
       if (*gathered == Gathered::end) return {};
     }
     const rewal::Lsn first = wal_.first_lsn();
-    const rewal::Lsn end = wal_.durable_lsn();
+    const rewal::Lsn end =
+        wal_.last_lsn();  // what is durable lies below, and may be behind what was asked a moment ago
     if (first == 0) return {};
     if (last > end) {
       return Problem{Trouble::ahead, target_ + " holds events up to " + text(last) + ", but the log ends at " +

@@ -12,6 +12,7 @@ import argparse
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -77,6 +78,7 @@ class Run:
         self.log = os.path.join(folder, "events.wal")
         self.command = [options.outbox, "--log", self.log, "--to", engine.url(), "--stream", STREAM, "--meta-before-tab",
                         "--most-pause", "100", "--look-every", "200", "--batch", str(self.rng.choice([30, 200, 1024]))]
+        self.feeder = None
         self.lines = 0
         self.seen = 0    # the last LSN that the target was seen to hold
         self.number = 0  # of its line
@@ -86,7 +88,7 @@ class Run:
         self.engine.start()
         self.engine.wait()
         while self.kills["program"] + self.kills["server"] < kills:
-            feeder = Feeder(self.command, self.rng, self.lines)
+            feeder = self.feeder = Feeder(self.command, self.rng, self.lines)
             for _ in range(self.rng.choice([0, 0, 1, 2])):
                 time.sleep(self.rng.random() * 0.2)
                 self.kill_server()
@@ -105,6 +107,13 @@ class Run:
                 raise AssertionError(f"the program ended by itself: {feeder.said.decode(errors='replace')}")
             self.check_what_is_there()
         self.finish()
+
+    def end(self):
+        """Leaves no process behind."""
+        if self.feeder is not None and self.feeder.process.poll() is None:
+            self.feeder.kill()
+        if self.engine.process is not None and self.engine.process.poll() is None:
+            self.engine.kill()
 
     def kill_server(self):
         self.engine.kill()
@@ -154,8 +163,9 @@ def main():
     if options.seed is None:
         options.seed = random.SystemRandom().randrange(1 << 32)
     print(f"seed {options.seed}", flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # through the clean-up
     folder = tempfile.mkdtemp(prefix="rewal-outbox-")
-    engine = None
+    run = None
     try:
         engine = {"redis": Redis, "nats": Nats, "postgres": Postgres}[options.engine](folder)
         begun = time.monotonic()
@@ -168,8 +178,8 @@ def main():
         print(f"skipped: {missing}")
         sys.exit(4)
     finally:
-        if engine is not None and engine.process is not None and engine.process.poll() is None:
-            engine.kill()
+        if run is not None:
+            run.end()
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -5,7 +5,6 @@
 import json
 import socket
 import urllib.parse
-import uuid
 
 from engine import Engine
 
@@ -32,14 +31,17 @@ class Nats(Engine):
             if "state" not in info or info["state"]["last_seq"] <= lsn:
                 return []
             last = info["state"]["last_seq"]
-            inbox = f"reader.{uuid.uuid4()}"  # one that no earlier consumer delivers to
-            connection.send(b"SUB %s 2\r\n" % inbox.encode())
-            connection.ask(f"$JS.API.CONSUMER.CREATE.{stream}", {"stream_name": stream, "config": {
-                "deliver_subject": inbox, "ack_policy": "none", "deliver_policy": "by_start_sequence",
-                "opt_start_seq": lsn + 1}})
+            connection.send(b"SUB reader 2\r\n")
+            consumer = connection.ask(f"$JS.API.CONSUMER.CREATE.{stream}", {"stream_name": stream, "config": {
+                "ack_policy": "none", "deliver_policy": "by_start_sequence", "opt_start_seq": lsn + 1}})["name"]
             events = []
+            wanted = 0
             while lsn < last:
+                if wanted == 0:  # no more at a time than is read at once: the server drops slow readers
+                    wanted = min(5000, last - lsn)
+                    connection.publish(f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}", "reader", {"batch": wanted})
                 reply, headers, payload = connection.message()
+                wanted -= 1
                 lsn = int(reply.split(".")[5])
                 if "Rewal-Gap" not in headers:
                     meta = urllib.parse.unquote_to_bytes(headers.get("Rewal-Meta", ""))
@@ -65,9 +67,12 @@ class Connection:
     def send(self, text):
         self.socket.sendall(text)
 
-    def ask(self, subject, what):
+    def publish(self, subject, reply, what):
         body = json.dumps(what).encode()
-        self.send(b"PUB %s answer %d\r\n%s\r\n" % (subject.encode(), len(body), body))
+        self.send(b"PUB %s %s %d\r\n%s\r\n" % (subject.encode(), reply.encode(), len(body), body))
+
+    def ask(self, subject, what):
+        self.publish(subject, "answer", what)
         while True:
             to, message = self.receive()
             if to == "answer":
