@@ -14,7 +14,9 @@
 #include <mutex>
 #include <string>
 #include <support/harness.hpp>
-#include <torture/sim_disk.hpp>
+#include <torture/crash_images.hpp>
+#include <torture/sim_file_system.hpp>
+#include <torture/sim_volume.hpp>
 #include <unordered_set>
 #include <utility>
 #include <vector>
