@@ -15,6 +15,8 @@
 #include <type_traits>
 #include <utility>
 
+#include <rewal/platform.hpp>
+
 namespace rewal {
 
 /// Every payload and meta that the log hands out.
@@ -46,9 +48,11 @@ concept ByteRange = requires(const std::remove_reference_t<R>& range) {
 };
 
 template <class T>
-inline constexpr bool is_const_char_array = false;
+inline constexpr bool is_char_array = false;
 template <std::size_t N>
-inline constexpr bool is_const_char_array<const char[N]> = true;
+inline constexpr bool is_char_array<char[N]> = true;
+template <std::size_t N>
+inline constexpr bool is_char_array<const char[N]> = true;
 
 }  // namespace detail
 
@@ -56,7 +60,8 @@ inline constexpr bool is_const_char_array<const char[N]> = true;
 ///
 /// Taken: string literals and other `const char` arrays (one trailing NUL is dropped), `const char*` (to its NUL),
 /// `std::string`, `std::string_view`, any contiguous sized range of `std::byte`, `unsigned char` or `char`,
-/// `{pointer, length}` and `{}`. Not taken: integers and `nullptr`.
+/// `{pointer, length}` and `{}`. Not taken: integers, `nullptr`, and a `char` array that is not const: pass a `string_view`
+/// of its text, or a `span` of all its bytes.
 class BytesArg {
  public:
   constexpr BytesArg() noexcept = default;
@@ -65,13 +70,20 @@ class BytesArg {
   template <std::size_t N>
   BytesArg(const char (&text)[N]) noexcept : BytesArg(text, text[N - 1] == '\0' ? N - 1 : N) {}
 
+  /// Refused: is it text up to its NUL, or are all of its bytes meant?
+  template <std::size_t N, class TextOrAllItsBytes_PassAStringViewOrASpan = void>
+  REWAL_REFUSED(
+      "rewal: a char array that may change: is it text, or are all its bytes meant? Pass a std::string_view, "
+      "or a std::span", )
+  BytesArg(char (&)[N]) REWAL_NOT_DEFINED;
+
   // clang-format off
   template <class P>
     requires(std::is_same_v<P, const char*> || std::is_same_v<P, char*>)
   BytesArg(const P& text) noexcept : BytesArg(text, text == nullptr ? 0 : std::strlen(text)) {}
 
   template <class R>
-    requires(detail::ByteRange<R> && !detail::is_const_char_array<std::remove_reference_t<R>> &&
+    requires(detail::ByteRange<R> && !detail::is_char_array<std::remove_reference_t<R>> &&
              !std::is_same_v<std::remove_cvref_t<R>, BytesArg>)
   BytesArg(R&& range) noexcept
       : BytesArg(std::data(std::as_const(range)), static_cast<std::size_t>(std::size(range))) {}

@@ -29,6 +29,7 @@
 #define INTERVAL_OF_A_NUMBER 11
 #define LOG_COPIED 12
 #define BUILDER_FOR_A_LOG 13
+#define CHAR_ARRAY_AS_PAYLOAD 14
 
 #if REWAL_MISTAKE == FORGOTTEN_RESULT
 #pragma GCC diagnostic error "-Wunused-result"
@@ -103,6 +104,9 @@ int main() {
   if (!wal->append_durable(number)) return 1;
 #elif REWAL_MISTAKE == OBJECT_AS_PAYLOAD
   if (!wal->append(point)) return 1;
+#elif REWAL_MISTAKE == CHAR_ARRAY_AS_PAYLOAD
+  char buffer[64] = "text";
+  if (!wal->append(buffer)) return 1;
 #elif REWAL_MISTAKE == FORGOTTEN_RESULT
   wal->append("event");
 #else

@@ -107,7 +107,7 @@ concept Payload = requires(Wal& wal, rewal::Batch& batch, T&& payload) {
 };
 
 static_assert(Payload<const char (&)[4]>);
-static_assert(Payload<char (&)[4]>);
+static_assert(!Payload<char (&)[4]>);  // text, or all its bytes?
 static_assert(Payload<const unsigned char (&)[4]>);
 static_assert(Payload<std::byte (&)[4]>);
 static_assert(Payload<const char*> && Payload<char*> && Payload<const char*&> && Payload<char* const&>);

@@ -16,7 +16,7 @@
 namespace rewal::detail {
 
 template <class T>
-concept NoBytes = !std::is_convertible_v<T, BytesArg>;
+concept NoBytes = !std::is_convertible_v<T, BytesArg> && !is_char_array<std::remove_reference_t<T>>;
 template <class F>
 concept NoReplayFunction = !ReplayFunction<F>;
 
