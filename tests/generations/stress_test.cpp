@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <generations.hpp>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <support/harness.hpp>
@@ -69,8 +70,8 @@ TEST_CASE("producers go on while it rolls and drops, and each event is where its
   };
   together(producers + 3, [&](std::size_t who) {
     if (who < producers) {
+      const std::shared_ptr<void> ended(nullptr, [&](void*) { --running; });  // also where a producer fails
       sent[who] = produce(*log, who, volume(40'000));
-      --running;
     } else if (who == producers) {
       for (Lsn next = 1; running > 0; ++rolls) {
         const Lsn now = must(log->roll());
