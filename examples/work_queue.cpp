@@ -88,7 +88,7 @@ class WorkQueue {
     must(log_->append_durable("ack " + std::to_string(id)));
     const std::lock_guard lock(mutex_);
     open_.erase(id);
-    if (++acknowledged_ % 200 == 0) drop_done();
+    if (++acknowledged_ % 50 == 0) drop_done();
   }
 
   /// No more jobs are put: take() returns none when all have been handed out.

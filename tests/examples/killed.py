@@ -30,6 +30,11 @@ class Program:
         self.process = subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         text=True, bufsize=1)
         self.timer = None
+        self.first = ""
+
+    def begin(self):
+        """Waits until it says something: a kill long before would try nothing."""
+        self.first = self.process.stdout.readline()
 
     def kill_after(self, seconds):
         self.timer = threading.Timer(seconds, self.process.kill)
@@ -46,12 +51,12 @@ class Program:
         return answer.rstrip("\n") if answer.endswith("\n") else None
 
     def end(self):
-        """Its end: after a kill, or by the end of its input."""
+        """Its end, after a kill or by the end of its input; what it said and nobody read."""
         try:
             self.process.stdin.close()
         except BrokenPipeError:
             pass
-        rest = self.process.stdout.read()
+        rest = self.first + self.process.stdout.read()
         code = self.process.wait(timeout=60)
         if self.timer is not None:
             self.timer.cancel()
@@ -100,7 +105,8 @@ def ledger(program, folder, rounds, chance):
     last, snapshots_used = 0, 0
     for _ in range(rounds):
         clients = Program(program, folder)
-        clients.kill_after(chance.uniform(0.05, 0.25))
+        clients.begin()
+        clients.kill_after(chance.uniform(0, 0.2))
         lines = clients.end().split("\n")[:-1]  # the last one may be half a line
         acknowledged = max([int(line.split()[0]) for line in lines], default=last)
         events, replayed, balances = checked_ledger(program, folder)
@@ -124,12 +130,10 @@ def work_queue(program, folder, rounds, chance):
     for round_ in range(rounds + 1):
         queue = Program(program, folder, 3)
         if round_ < rounds:
-            queue.kill_after(chance.uniform(0.02, 0.2))
-            for job in range(chance.randrange(400)):
-                try:
-                    queue.process.stdin.write(f"{round_}.{job}\n")
-                except BrokenPipeError:
-                    break
+            for job in range(chance.randrange(1, 400)):
+                queue.process.stdin.write(f"{round_}.{job}\n")
+            queue.begin()
+            queue.kill_after(chance.uniform(0, 0.15))
         before = set(done)
         for line in queue.end().split("\n")[:-1]:
             what, _, job = line.split()
