@@ -27,6 +27,7 @@ using generations::LogFolder;
 
 /// Counts the changes; the last one is not made.
 struct Steps {
+  explicit Steps(int steps) : left(steps) {}
   std::atomic<int> left;
 
   void step() {
