@@ -125,6 +125,12 @@ rewal::Result<void> Decoder::exchange(int milliseconds) {
     if (count == 0) close_end(from_);
     if (count < 0 && errno != EAGAIN && errno != EINTR) return failure("reading from the decoder failed");
     take_lines();
+    if (unanswered_.empty() && !received_.empty()) {
+      return rewal::Error(rewal::Errc::io, "the decoder gave more lines than it got: it must answer each with one");
+    }
+    if (received_.size() > most_line_bytes) {
+      return rewal::Error(rewal::Errc::io, "a line of the decoder has no end: it must answer each line with one");
+    }
     if (count == 0 && to_ >= 0) return rewal::Error(rewal::Errc::io, "the decoder ended before its input did");
   }
   return {};

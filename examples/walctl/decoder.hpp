@@ -47,6 +47,7 @@ class Decoder {
 
   static constexpr std::size_t most_unanswered = 65536;
   static constexpr std::size_t most_unsent_bytes = 1 << 20;
+  static constexpr std::size_t most_line_bytes = 64 << 20;
   static constexpr int patience_ms = 10'000;
 
   OnLine on_line_;

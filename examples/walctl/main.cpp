@@ -36,6 +36,7 @@ int run(int argc, char** argv) {
   terminal.err_is_terminal = ::isatty(STDERR_FILENO) != 0;
   terminal.colour = terminal.out_is_terminal && !no_colour();
   terminal.stop = &walctl::stop_asked;
+  terminal.out_descriptor = STDOUT_FILENO;
   const int code = walctl::run(std::vector<std::string>(argv + 1, argv + argc), std::cin, out, std::cerr, terminal);
   out.flush();
   // Whoever read our output may end before we do; nothing is wrong then.

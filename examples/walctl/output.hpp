@@ -31,6 +31,7 @@ struct Common {
   bool err_is_terminal = false;             ///< then progress is shown there
   std::string compressor = "auto";          ///< auto, none, zstd or lz4
   const std::atomic<bool>* stop = nullptr;  ///< set by a signal: end quietly
+  int out_descriptor = -1;                  ///< of `out`, where the system can say that nobody reads it any more
 
   [[nodiscard]] bool stopped() const noexcept { return stop != nullptr && stop->load(std::memory_order_relaxed); }
 };

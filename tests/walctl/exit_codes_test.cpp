@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
+#include <sstream>
 #include <string>
 #include <torture/report.hpp>
 #include <utility>
@@ -128,6 +129,38 @@ TEST_CASE("wrong usage and missing files are 3, help is 0") {
   CHECK(run({"--help"}).code == 0);
   CHECK(run({"--version"}).code == 0);
   for (const auto& command : reading_commands) CHECK(run({command[0], "--help"}).code == 0);
+}
+
+TEST_CASE("a number that is none, or does not fit, is wrong usage") {
+  const Logs logs;
+  for (const char* word : {"-1", "-3", "x", "1x", "", "1.5", "18446744073709551616", "99999999999999999999999"}) {
+    CAPTURE(word);
+    for (const Words& words :
+         {Words{"dump", "--from", word}, Words{"dump", "--to", word}, Words{"dump", "-n", word},
+          Words{"dump", "--last", word}, Words{"tail", "-n", word}, Words{"tail", "--after", word}}) {
+      Words all = words;
+      all.push_back(logs.path("clean"));
+      CHECK(run(all).code == 3);
+    }
+  }
+  CHECK(run({"dump", "--to", "18446744073709551615", logs.path("clean")}).code == 0);
+}
+
+TEST_CASE("with --json wrong usage has a summary, too") {
+  const Ran ran = run({"verify", "--json", "--nonsense"});
+  CHECK(ran.code == 3);
+  CHECK(json_lines(ran.out).back().at("exit_code") == 3);
+  CHECK(run({"verify", "--json", "-q", "--nonsense"}).out.empty());
+}
+
+TEST_CASE("the help of every command fits into 80 columns") {
+  for (const char* command : {"info", "verify", "dump", "tail", "stats", "diff", "copy", "repair", "import", "bench"}) {
+    std::istringstream lines(run({command, "--help"}).out);
+    for (std::string line; std::getline(lines, line);) {
+      CAPTURE(command, line);
+      CHECK(line.size() <= 80);
+    }
+  }
 }
 
 TEST_CASE("no byte of a payload stands in a message") {

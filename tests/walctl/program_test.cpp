@@ -63,6 +63,13 @@ TEST_CASE("tail -f ends quietly at SIGTERM and SIGINT, its cursor written") {
   }
 }
 
+TEST_CASE("tail -f ends when nobody reads its output any more, though nothing is appended") {
+  const Logs logs;
+  CHECK(run({"import", logs.path("log")}, "one\ntwo\n").code == 0);
+  CHECK(shell("{ (timeout 20 " + program + " tail -f " + logs.path("log") + "; echo code $? >&3) | head -n 1; } 3>&1")
+            .out == "1\tone\ncode 0\n");
+}
+
 TEST_CASE("there is no colour through a pipe") {
   const Logs logs;
   for (const Kind& kind : kinds()) {

@@ -96,6 +96,23 @@ TEST_CASE("dump chooses by LSN and by number") {
   CHECK(text_of(logs, "damaged", {"dump", "--last", "3"}) == "1\tone\n3\tthree\n4\tfour\n");
 }
 
+TEST_CASE("the last events, or frames, are the last of those between --from and --to") {
+  const Logs logs;
+  const auto dump = [&](Words words) {
+    words.insert(words.begin(), "dump");
+    words.push_back(logs.path("clean"));
+    return run(words).out;
+  };
+  CHECK(dump({"--to", "3", "--last", "2"}) == "2\ttwo\tmeta\n3\tthree\n");
+  CHECK(dump({"--from", "2", "--to", "4", "--last", "1"}) == "4\tfour\n");
+  CHECK(dump({"--from", "4", "--last", "3"}) == "4\tfour\n5\tfive\n");
+  CHECK(dump({"--from", "6", "--last", "1"}).empty());
+  const auto frames = json_lines(dump({"--json", "--frames", "--to", "3", "--last", "2"}));
+  REQUIRE(frames.size() == 3);
+  CHECK(frames[0].at("first_lsn") == 2);
+  CHECK(frames[1].at("first_lsn") == 3);
+}
+
 TEST_CASE("dump goes on behind damage and says so, with --strict it stops there") {
   const Logs logs;
   const Ran all = run({"dump", logs.path("damaged")});
@@ -147,6 +164,16 @@ TEST_CASE("payloads go through a decoder a line at a time, however late it answe
   CHECK(run({"dump", "--decoder", "tr a-z A-Z", "-n", "1", logs.path("many")}).out == "1\tEVENT 0\n");
   CHECK(run({"dump", "--decoder", "exit 1", logs.path("many")}).code == 3);
   CHECK(run({"dump", "--decoder", "grep -v 7", logs.path("many")}).code == 3);
+}
+
+TEST_CASE("a decoder that prints more lines than it gets, or without end, is an error") {
+  const Logs logs;
+  for (const char* command : {"sed p", "yes", "cat; echo one more"}) {
+    CAPTURE(command);
+    const Ran ran = run({"dump", "--decoder", command, logs.path("clean")});
+    CHECK(ran.code == 3);
+    CHECK(ran.err.find("the decoder gave more lines than it got") != std::string::npos);
+  }
 }
 
 TEST_CASE("stats counts what is there") {

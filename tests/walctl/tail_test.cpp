@@ -144,6 +144,20 @@ TEST_CASE("tail -f begins with the last events and goes on behind them") {
   CHECK((text == "3\t3\n4\t4\n" || text == "3\t3\n4\t4\n5\t5\n" || text == "4\t4\n5\t5\n"));
 }
 
+TEST_CASE("tail -f shows everything of a log that was closed, before it began or while it follows") {
+  const Logs logs;
+  CHECK(run({"import", logs.path("log")}, "1\n2\n").code == 0);
+  CHECK(follow(options_for(logs.path("log")), 2) == "1\t1\n2\t2\n");
+  auto wal = rewal::Wal<>::open(logs.path("log")).build().value();
+  CHECK(wal.append_durable("3"));
+  std::thread closer([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    CHECK(wal.shutdown());
+  });
+  CHECK(follow(options_for(logs.path("log")), 3) == "1\t1\n2\t2\n3\t3\n");
+  closer.join();
+}
+
 TEST_CASE("tail -f of a log that is removed ends and says so") {
   const Logs logs;
   int code = 0;

@@ -2,6 +2,8 @@
 //
 // dump: the events of a log, or the headers of its frames, in file order. It goes on behind damage and says so.
 
+#include <algorithm>
+#include <cstdint>
 #include <iomanip>
 #include <memory>
 #include <ostream>
@@ -50,7 +52,10 @@ class Dump {
   }
 
   rewal::Result<void> frames() {
-    std::uint64_t skipped = options_.last ? all_frames() - std::min(all_frames(), *options_.last) : 0;
+    const auto left_out =
+        chosen([](std::uint64_t events) { return events == 0 ? std::uint64_t{0} : std::uint64_t{1}; });
+    if (!left_out) return left_out.error();
+    std::uint64_t skipped = *left_out;
     rewal::Lsn last = 0;
     if (output_.is_text())
       output_.text(output_.bold("      offset       bytes     first LSN      last LSN  events  flags"));
@@ -62,7 +67,7 @@ class Dump {
         continue;
       }
       last = frame->last_lsn;
-      if (frame->last_lsn < options_.from || frame->first_lsn > options_.to) continue;
+      if (in_range(*frame) == 0) continue;
       if (skipped > 0 && skipped-- > 0) continue;
       ++printed_;
       output_.json(frame_json(*frame));
@@ -89,11 +94,9 @@ class Dump {
           [this](rewal::Lsn lsn, std::string_view line) { format_.print_decoded(lsn, line); });
       if (auto started = decoder_->start(options_.decoder); !started) return started;
     }
-    std::uint64_t skipped = 0;
-    if (options_.last) {
-      const std::uint64_t all = view_.found().events + (options_.strict ? 0 : view_.found().beyond.events);
-      skipped = all - std::min(all, *options_.last);
-    }
+    const auto left_out = chosen([](std::uint64_t events) { return events; });
+    if (!left_out) return left_out.error();
+    std::uint64_t skipped = *left_out;
     auto begin = place_of(skipped);
     if (!begin) return begin.error();
     rewal::Result<void> failed;
@@ -124,14 +127,35 @@ class Dump {
     return failed;
   }
 
+  /// How many of a frame's LSNs were asked for.
+  [[nodiscard]] std::uint64_t in_range(const FrameInfo& frame) const {
+    const rewal::Lsn first = std::max(frame.first_lsn, options_.from);
+    const rewal::Lsn last = std::min(frame.last_lsn, options_.to);
+    return first <= last ? last - first + 1 : 0;
+  }
+
+  /// How many are left out in front, where the last alone are wanted. `of` says what a frame with so many events counts.
+  template <class Of>
+  rewal::Result<std::uint64_t> chosen(Of of) {
+    if (!options_.last) return std::uint64_t{0};
+    std::uint64_t all = 0;
+    for (const auto& frame : view_.reader().frames()) {
+      if (!frame) return frame.error();
+      if (frame->offset >= end()) break;
+      if (is_valid(*frame)) all += of(in_range(*frame));
+    }
+    return all - std::min(all, *options_.last);
+  }
+
   /// Where to begin so as to leave out whole frames of the first `skipped` events; takes off what they hold.
   rewal::Result<std::uint64_t> place_of(std::uint64_t& skipped) {
     if (skipped == 0) return std::uint64_t{0};
     for (const auto& frame : view_.reader().frames()) {
       if (!frame) return frame.error();
       if (!is_valid(*frame)) continue;
-      if (skipped < frame->count) return frame->offset;
-      skipped -= frame->count;
+      const std::uint64_t events = in_range(*frame);
+      if (skipped < events) return frame->offset;
+      skipped -= events;
     }
     return end();
   }
@@ -148,10 +172,6 @@ class Dump {
       output_.json(bad_place_json(options_.log, *frame, view_.found().last_lsn, *view_.file()));
       return;
     }
-  }
-
-  [[nodiscard]] std::uint64_t all_frames() const {
-    return view_.found().frames + (options_.strict ? 0 : view_.found().beyond.frames);
   }
 
   Output& output_;

@@ -15,12 +15,15 @@
 #include <thread>
 #include <utility>
 
+#include <poll.h>
+
 #include <rewal/cursor.hpp>
 
 #include <walctl/commands/commands.hpp>
 #include <walctl/event_format.hpp>
 #include <walctl/event_walk.hpp>
 #include <walctl/frame_text.hpp>
+#include <walctl/lock_holder.hpp>
 #include <walctl/log_view.hpp>
 #include <walctl/numbers.hpp>
 
@@ -89,7 +92,13 @@ class Tail {
   /// A log that nobody has open, that ends cleanly and has no room left over was closed, and closing fsyncs.
   [[nodiscard]] bool looks_closed() const {
     const auto& found = view_.found();
-    return !options_.follow && !view_.holder() && found.verdict == rewal::Verdict::clean && found.zero_bytes == 0;
+    return !view_.holder() && found.verdict == rewal::Verdict::clean && found.zero_bytes == 0;
+  }
+  /// The same of a log that is followed. Only where the system has shown who had it open can it show that nobody has.
+  [[nodiscard]] bool was_closed(const Reach& reach, std::uint64_t size) {
+    const bool is_held = lock_holder(view_.path()).has_value();
+    if (is_held) was_held_ = true;
+    return was_held_ && !is_held && reach.whole_end == size;
   }
 
   rewal::Result<int> first() {
@@ -141,8 +150,9 @@ class Tail {
     auto size = view_.file()->size();
     std::uint64_t seen = 0;
     auto pause = shortest_pause;
+    was_held_ = view_.holder().has_value();
     rewal::Lsn from = after() ? std::max(*after(), last_) + 1 : 0;
-    while (output_.goes_on()) {
+    while (output_.goes_on() && is_read_) {
       if (!size) return size.error();
       if (*size < at_) {
         return rewal::Error(rewal::Errc::corrupted, "events that were shown have been cut from the log")
@@ -151,7 +161,8 @@ class Tail {
       if (auto refreshed = view_.reader().refresh(); !refreshed) return refreshed.error();
       auto reach = reach_from(at_);
       if (!reach) return reach.error();
-      const std::uint64_t end = options_.all ? reach->whole_end : reach->marked_end;
+      std::uint64_t end = options_.all ? reach->whole_end : reach->marked_end;
+      if (pause == longest_pause && end < reach->whole_end && was_closed(*reach, *size)) end = reach->whole_end;
       if (end > at_) {
         if (auto shown = show(at_, end, from, 0); !shown) return shown.error();
         at_ = end;
@@ -170,11 +181,15 @@ class Tail {
     return int{exit_clean};
   }
 
-  /// In steps, so that a signal is heard.
-  void wait(std::chrono::milliseconds pause) const {
+  /// In steps, so that a signal is heard, and that nobody reads the output any more: no write tells it while none is due.
+  void wait(std::chrono::milliseconds pause) {
     constexpr std::chrono::milliseconds step(50);
-    for (auto left = pause; left.count() > 0 && !options_.common.stopped(); left -= step) {
-      std::this_thread::sleep_for(std::min(left, step));
+    for (auto left = pause; left.count() > 0 && is_read_ && !options_.common.stopped(); left -= step) {
+      ::pollfd end{options_.common.out_descriptor, 0, 0};
+      const int ready = ::poll(&end, 1, static_cast<int>(std::min(left, step).count()));
+      if (ready == 0) continue;
+      is_read_ = ready < 0 || (end.revents & (POLLERR | POLLHUP)) == 0;
+      if (is_read_) std::this_thread::sleep_for(std::min(left, step));  // a system that cannot say
     }
   }
 
@@ -198,6 +213,8 @@ class Tail {
   std::uint64_t at_ = 0;
   std::uint64_t printed_ = 0;
   rewal::Lsn last_ = 0;
+  bool is_read_ = true;    // somebody reads the output
+  bool was_held_ = false;  // somebody had the log open, as the system says
 };
 
 }  // namespace
