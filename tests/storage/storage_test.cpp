@@ -107,7 +107,7 @@ static_assert(extras<Least> == 0 && detail::storage_extras_fit<Least>);
 static_assert(extras<Everything> == 7 && detail::storage_extras_fit<Everything>);
 static_assert(extras<rewal::FileStorage> == 7 && detail::storage_extras_fit<rewal::FileStorage>);
 static_assert(extras<rewal::MemoryStorage> == 1 && detail::storage_extras_fit<rewal::MemoryStorage>);
-static_assert(detail::require_fitting_extras<Everything>());
+static_assert(detail::require_storage<Everything>());
 
 // Extras that would be lost in silence.
 
