@@ -49,7 +49,8 @@ TEST_CASE("a locked file is not looked at, let alone changed") {
   auto first = home.open();
   home.calls();
   CHECK_FALSE(home.open());
-  CHECK(home.calls() == Calls{"open", "lock"});
+  // On Windows an open log lets nobody open its file for writing.
+  CHECK(home.calls() == (REWAL_WINDOWS == 1 ? Calls{"open"} : Calls{"open", "lock"}));
 }
 
 TEST_CASE("a write and a read are one call each, a sync looks at the file behind it, and asking for the size is none") {

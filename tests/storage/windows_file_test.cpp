@@ -35,7 +35,7 @@ constexpr int lock_violation = 33;
 template <class T>
 int code_of(const rewal::Result<T>& result) {
   if (result) return 0;
-  CHECK(result.error().system().category() == std::system_category());
+  CHECK(result.error().system().category() == rewal::detail::windows::error_category());
   return result.error().system().value();
 }
 

@@ -24,7 +24,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -46,6 +45,7 @@
 #include <rewal/stats.hpp>
 #include <rewal/sync/event_count.hpp>
 #include <rewal/sync/fork_list.hpp>
+#include <rewal/sync/library.hpp>
 #include <rewal/sync/threads.hpp>
 
 namespace rewal::detail {
@@ -84,7 +84,7 @@ struct Core {
   const Options options;
   RecoveryReport report;
   std::uint64_t corruptions = 0;
-  std::thread thread;  // the writer thread; joined by the destructor of the log
+  LibraryThread thread;  // the writer thread; joined by the destructor of the log
 
   const std::shared_ptr<Shared> shared;
   Calls hooks;

@@ -27,6 +27,7 @@
 #include <rewal/read/progress.hpp>
 #include <rewal/result.hpp>
 #include <rewal/sync/back_off.hpp>
+#include <rewal/sync/library.hpp>
 
 namespace rewal::detail {
 
@@ -38,6 +39,7 @@ class Lifecycle {
   /// Waits until `timeout` has passed; none: as long as it takes.
   [[nodiscard]] Result<void> shutdown(std::optional<std::chrono::nanoseconds> timeout) {
     if (const auto misplaced = core_.misplaced()) return *misplaced;
+    if (other_threads_are_gone()) return end_alone();
     const auto now = Threads::now();
     begin_draining(now);
     return wait_for_end(timeout ? Threads::after(now, *timeout) : Threads::never);
@@ -45,6 +47,7 @@ class Lifecycle {
 
   [[nodiscard]] Result<void> close() {
     if (const auto misplaced = core_.misplaced()) return *misplaced;
+    if (other_threads_are_gone()) return {};  // the system closes the file
     core_.writer.abandon();
     core_.ring.seal();
     State expected = State::running;
@@ -61,6 +64,9 @@ class Lifecycle {
     wake_everybody();
     return closed;
   }
+
+  /// Whether the log's threads are the parent's, or were ended with the process, and what they held stays held.
+  [[nodiscard]] bool is_left_behind() const noexcept { return core_.inherited() || other_threads_are_gone(); }
 
   /// The log is destroyed without a shutdown: nothing more is handed out.
   void forsake_followers() { end_progress(Ending::discarded); }
@@ -121,6 +127,27 @@ class Lifecycle {
     }
     core_.sync();
     core_.tell_synced();  // before the storage is closed, which may take long
+  }
+
+  /// What shutdown does where the process is ending and the writer thread was ended before: all that was appended is
+  /// written and synced, unless another thread was ended in the middle of an append or a write. Nobody is woken, since
+  /// nobody is there, and the file is left to the system, since one who read it may have had it locked.
+  [[nodiscard]] Result<void> end_alone() {
+    if (core_.finished.load(std::memory_order_acquire)) return core_.outcome;
+    core_.ring.seal();
+    if (core_.write_lock.try_acquire()) {  // and never released: what is left to others is over
+      while (core_.write_some() == Step::wrote) {
+      }
+      if (core_.ring.is_drained()) core_.sync();
+    }
+    const bool is_whole = core_.ring.is_drained() && core_.writer.durable_lsn() == core_.writer.last_lsn();
+    const auto lost = std::make_error_code(std::errc::operation_canceled);
+    settle(core_.writer.failed() ? Result<void>(core_.writer.error())
+           : is_whole            ? Result<void>()
+                                 : Error(Errc::io, lost,
+                                         "the process ended in the middle of an append or a write: shut the log down "
+                                                    "before the program returns from main"));
+    return core_.outcome;
   }
 
   void end_by_shutdown() {

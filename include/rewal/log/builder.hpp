@@ -12,7 +12,6 @@
 #include <new>
 #include <optional>
 #include <system_error>
-#include <thread>
 #include <type_traits>
 #include <utility>
 
@@ -229,13 +228,13 @@ class [[nodiscard]] Builder {
     const detail::SignalsBlocked for_the_thread;
 #if REWAL_EXCEPTIONS
     try {
-      core.thread = std::thread([&core] { detail::WriterThread<Core>(core).run(); });
+      core.thread.start([&core] { detail::WriterThread<Core>(core).run(); });
       return {};
     } catch (const std::system_error& refused) {
       return Error(Errc::io, refused.code(), "the writer thread could not be started: free threads and open again");
     }
 #else
-    core.thread = std::thread([&core] { detail::WriterThread<Core>(core).run(); });
+    core.thread.start([&core] { detail::WriterThread<Core>(core).run(); });
     return {};
 #endif
   }

@@ -280,13 +280,13 @@ class [[nodiscard]] Wal : detail::RefusedCalls {
   void end() noexcept {
     if (!core_) return;
     const detail::NotCancelled to_the_end;
-    if (core_->inherited()) {
-      // Its threads are the parent's, and what they held stays held. The list of forks knows it, so no leak is seen.
+    const bool was_shut_down = core_->shutdown_begun.load(std::memory_order_acquire);
+    static_cast<void>(shutdown());  // in a forked child it does nothing
+    if (detail::Lifecycle<Core>(*core_).is_left_behind()) {
+      // The list of forks knows it, so no leak is seen.
       static_cast<void>(core_.release());
       return;
     }
-    const bool was_shut_down = core_->shutdown_begun.load(std::memory_order_acquire);
-    static_cast<void>(shutdown());
     core_->thread.join();
     if (!was_shut_down) detail::Lifecycle<Core>(*core_).forsake_followers();
     core_.reset();

@@ -30,7 +30,9 @@ namespace rewal::detail {
   while (end > begin && (static_cast<unsigned>(path[end]) & 0xC0u) == 0x80u) --end;  // no half character of UTF-8
   NativePath name = path.substr(0, end);
   name += '~';
-  for (int shift = 28; shift >= 0; shift -= 4) name += "0123456789abcdef"[(checksum >> shift) & 15u];
+  for (int shift = 28; shift >= 0; shift -= 4) {
+    name += static_cast<NativePath::value_type>("0123456789abcdef"[(checksum >> shift) & 15u]);
+  }
   return name;
 }
 

@@ -2,7 +2,7 @@
 //
 // The calls of Windows' kernel32 that the storage needs, declared here so that no program gets <windows.h> and its
 // macros from a log. The declarations agree with that header, so both may be included in either order.
-// What the calls are for is said in windows_file.hpp, windows_path.hpp and windows_text.hpp, their only users.
+// What the calls are for is said in the other windows_*.hpp, their only users.
 
 #ifndef REWAL_STORAGE_WINDOWS_API_HPP
 #define REWAL_STORAGE_WINDOWS_API_HPP
@@ -13,9 +13,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <system_error>
-
-#include <rewal/error.hpp>
 
 // Names of the system's own types, which are completed by <windows.h> alone.
 extern "C" {
@@ -26,6 +23,8 @@ struct HINSTANCE__;
 
 __declspec(dllimport) unsigned long __stdcall GetLastError();
 __declspec(dllimport) int __stdcall CloseHandle(void*);
+__declspec(dllimport) void __stdcall Sleep(unsigned long);
+__declspec(dllimport) unsigned long __stdcall GetFileAttributesW(const wchar_t*);
 __declspec(dllimport) void* __stdcall CreateFileW(const wchar_t*, unsigned long, unsigned long, _SECURITY_ATTRIBUTES*,
                                                   unsigned long, unsigned long, void*);
 __declspec(dllimport) unsigned long __stdcall GetFileType(void*);
@@ -65,11 +64,14 @@ inline const Handle no_file = reinterpret_cast<Handle>(static_cast<std::intptr_t
 // Values of the system's interface, under its names.
 inline constexpr unsigned long generic_read = 0x80000000ul;
 inline constexpr unsigned long generic_write = 0x40000000ul;
-inline constexpr unsigned long file_share_all = 1 | 2 | 4;  // reading, writing, deleting
+inline constexpr unsigned long file_share_reading = 1;
+inline constexpr unsigned long file_share_all = 1 | 2 | 4;  // writing, deleting and renaming, too
 inline constexpr unsigned long create_new = 1;
 inline constexpr unsigned long open_existing = 3;
 inline constexpr unsigned long open_always = 4;
 inline constexpr unsigned long file_attribute_normal = 0x80;
+inline constexpr unsigned long file_attribute_unwritable = 0x1 | 0x10;  // read-only, directory
+inline constexpr unsigned long invalid_file_attributes = 0xFFFFFFFFul;
 inline constexpr unsigned long file_type_disk = 1;
 inline constexpr unsigned long lockfile_fail_immediately = 1;
 inline constexpr unsigned long lockfile_exclusive_lock = 2;
@@ -80,20 +82,6 @@ inline constexpr int file_standard_info = 1;
 inline constexpr int file_end_of_file_info = 6;
 inline constexpr unsigned utf8 = 65001;
 inline constexpr unsigned long mb_err_invalid_chars = 8;
-
-inline constexpr int error_lock_violation = 33;
-inline constexpr int error_handle_eof = 38;
-inline constexpr int error_file_exists = 80;
-inline constexpr int error_already_exists = 183;
-inline constexpr int error_io_pending = 997;
-inline constexpr int error_user_mapped_file = 1224;
-inline constexpr int error_arithmetic_overflow = 534;
-
-[[nodiscard]] inline Error failure(int code, const char* what) noexcept {
-  return {Errc::io, std::error_code(code, std::system_category()), what};
-}
-[[nodiscard]] inline int last_error() noexcept { return static_cast<int>(::GetLastError()); }
-[[nodiscard]] inline Error failure(const char* what) noexcept { return failure(last_error(), what); }
 
 /// The place in a file that a call is about: the layout of OVERLAPPED, without an event.
 struct Place {

@@ -3,6 +3,12 @@
 // The file calls of Windows, with the members and promises of posix_file.hpp; only what differs is said here.
 // Any thread may make any of them; none keeps state. Windows cuts no file that is mapped, and its names are durable by
 // the file system's own journal.
+//
+// WHAT OTHERS MAY DO. While a log is open, other programs may read its file and copy it, and nothing else: the system
+// refuses them to write into it, cut it, delete it, rename it or put another file in its place, so that nothing is
+// acknowledged into a file that nobody finds again. Files that stand beside a log, and those that are only read, are shared
+// for everything.
+// Where another program holds a file for a moment, the call waits a quarter of a second for it.
 
 #ifndef REWAL_STORAGE_WINDOWS_FILE_HPP
 #define REWAL_STORAGE_WINDOWS_FILE_HPP
@@ -14,7 +20,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <system_error>
 #include <utility>
 
 #include <rewal/bytes.hpp>
@@ -23,58 +28,13 @@
 #include <rewal/storage/file_status.hpp>
 #include <rewal/storage/path.hpp>
 #include <rewal/storage/windows_api.hpp>
+#include <rewal/storage/windows_errors.hpp>
+#include <rewal/storage/windows_handles.hpp>
 #include <rewal/storage/windows_path.hpp>
 
 namespace rewal::detail {
 
-/// An open handle, closed with the object. Movable.
-class WindowsFile {
- public:
-  WindowsFile() noexcept = default;
-  explicit WindowsFile(windows::Handle handle) noexcept : handle_(handle) {}
-  WindowsFile(WindowsFile&& other) noexcept
-      : handle_(std::exchange(other.handle_, windows::no_file)), locked_(std::exchange(other.locked_, false)) {}
-  WindowsFile& operator=(WindowsFile&& other) noexcept {
-    std::swap(handle_, other.handle_);
-    std::swap(locked_, other.locked_);
-    return *this;
-  }
-  WindowsFile(const WindowsFile&) = delete;
-  WindowsFile& operator=(const WindowsFile&) = delete;
-  ~WindowsFile() {
-    if (handle_ != windows::no_file) ::CloseHandle(handle_);
-  }
-
-  [[nodiscard]] windows::Handle handle() const noexcept { return handle_; }
-  [[nodiscard]] windows::Handle release() noexcept { return std::exchange(handle_, windows::no_file); }
-  [[nodiscard]] bool locked() const noexcept { return locked_; }
-  void set_locked(bool locked) noexcept { locked_ = locked; }
-
- private:
-  windows::Handle handle_ = windows::no_file;
-  bool locked_ = false;
-};
-
-/// A read-only view of the first bytes of a file, unmapped with the object. Movable.
-class WindowsRegion {
- public:
-  WindowsRegion(void* data, std::size_t size) noexcept : data_(data), size_(size) {}
-  WindowsRegion(WindowsRegion&& other) noexcept
-      : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
-  WindowsRegion& operator=(WindowsRegion&&) = delete;
-  ~WindowsRegion() {
-    if (data_ != nullptr) ::UnmapViewOfFile(data_);
-  }
-
-  [[nodiscard]] const std::byte* data() const noexcept { return static_cast<const std::byte*>(data_); }
-  [[nodiscard]] std::size_t size() const noexcept { return size_; }
-
- private:
-  void* data_;
-  std::size_t size_;
-};
-
-/// The seam between FileStorage and the system. Other programs may read, rename and delete the file meanwhile.
+/// The seam between FileStorage and the system.
 struct WindowsFileSystem {
   using File = WindowsFile;
   using Region = WindowsRegion;
@@ -83,23 +43,25 @@ struct WindowsFileSystem {
   static constexpr bool maps_past_the_end = false;
 
   [[nodiscard]] static Result<File> open_or_create(const NativePath& path) noexcept {
-    return open_regular(path, windows::open_always, "opening the log file failed: check its path and permissions");
+    return open_regular(path, windows::open_always, windows::file_share_reading,
+                        "opening the log file failed: check its path and permissions");
   }
 
   /// Permissions are those that the directory gives.
   [[nodiscard]] static Result<File> create_new(const NativePath& path, const File&) noexcept {
-    return open_regular(path, windows::create_new,
+    return open_regular(path, windows::create_new, windows::file_share_all,
                         "creating a file beside the log failed: check the directory's permissions");
   }
 
   [[nodiscard]] static Result<File> create_exclusive(const NativePath& path, unsigned) noexcept {
-    return open_regular(path, windows::create_new,
+    return open_regular(path, windows::create_new, windows::file_share_all,
                         "creating a file failed: check its path and the directory's permissions");
   }
 
-  /// For writing too: flushing needs that right.
+  /// For writing too, if that is allowed: flushing needs that right.
   [[nodiscard]] static Result<File> open_existing(const NativePath& path) noexcept {
-    return open_regular(path, windows::open_existing, "opening the file failed: check its path and permissions");
+    return open_regular(path, windows::open_existing, windows::file_share_all,
+                        "opening the file failed: check its path and permissions");
   }
 
   [[nodiscard]] static Result<std::uint64_t> size(const File& file) noexcept {
@@ -124,9 +86,12 @@ struct WindowsFileSystem {
     if (offset > max_offset) return std::size_t{0};
     windows::Place place(offset);
     unsigned long count = 0;
-    if (::ReadFile(file.handle(), into.data(), transfer_bytes(into.size()), &count, place.overlapped()) == 0) {
-      if (windows::last_error() == windows::error_handle_eof) return std::size_t{0};
-      return windows::failure("reading the log file failed: check the device");
+    const auto read = [&] {
+      return ::ReadFile(file.handle(), into.data(), transfer_bytes(into.size()), &count, place.overlapped()) != 0;
+    };
+    if (const int code = windows::patiently(read, is_locked)) {
+      if (code == windows::error_handle_eof) return std::size_t{0};
+      return windows::failure_beside_others(code, "reading the log file failed: check the device");
     }
     return std::size_t{count};
   }
@@ -136,9 +101,10 @@ struct WindowsFileSystem {
     if (offset > max_offset) return windows::failure(windows::error_arithmetic_overflow, what);
     windows::Place place(offset);
     unsigned long count = 0;
-    if (::WriteFile(file.handle(), bytes.data(), transfer_bytes(bytes.size()), &count, place.overlapped()) == 0) {
-      return windows::failure(what);
-    }
+    const auto write = [&] {
+      return ::WriteFile(file.handle(), bytes.data(), transfer_bytes(bytes.size()), &count, place.overlapped()) != 0;
+    };
+    if (const int code = windows::patiently(write, is_locked)) return windows::failure_beside_others(code, what);
     return std::size_t{count};
   }
 
@@ -184,7 +150,7 @@ struct WindowsFileSystem {
     }
     const int code = windows::last_error();
     if (code == windows::error_lock_violation || code == windows::error_io_pending) {
-      return Error(Errc::file_locked, std::error_code(code, std::system_category()));
+      return locked_by_a_log();
     }
     return windows::failure(code, "locking the log file failed: keep it on a file system that supports locks");
   }
@@ -223,14 +189,23 @@ struct WindowsFileSystem {
   }
 
   [[nodiscard]] static Result<void> rename_new(const NativePath& from, const NativePath& to) noexcept {
-    if (::MoveFileExW(WindowsPath(from).c_str(), WindowsPath(to).c_str(), windows::movefile_write_through) != 0)
-      return {};
-    return windows::failure("renaming a file beside the log failed: check the directory's permissions");
+    const WindowsPath old_name(from);
+    const WindowsPath new_name(to);
+    const auto rename = [&] {
+      return ::MoveFileExW(old_name.c_str(), new_name.c_str(), windows::movefile_write_through) != 0;
+    };
+    const int code = windows::patiently(rename, windows::may_pass);
+    if (code == 0) return {};
+    return windows::failure_beside_others(code,
+                                          "renaming a file beside the log failed: check the directory's permissions");
   }
 
   [[nodiscard]] static Result<void> remove(const NativePath& path) noexcept {
-    if (::DeleteFileW(WindowsPath(path).c_str()) != 0) return {};
-    return windows::failure("removing a file beside the log failed: check the directory's permissions");
+    const WindowsPath name(path);
+    const int code = windows::patiently([&] { return ::DeleteFileW(name.c_str()) != 0; }, windows::may_pass);
+    if (code == 0) return {};
+    return windows::failure_beside_others(code,
+                                          "removing a file beside the log failed: check the directory's permissions");
   }
 
   [[nodiscard]] static bool exists_already(const Error& error) noexcept {
@@ -250,10 +225,50 @@ struct WindowsFileSystem {
     return static_cast<unsigned long>(size < most ? size : most);
   }
 
-  [[nodiscard]] static Result<File> open_regular(const NativePath& path, unsigned long how, const char* what) noexcept {
-    File file(::CreateFileW(WindowsPath(path).c_str(), windows::generic_read | windows::generic_write,
-                            windows::file_share_all, nullptr, how, windows::file_attribute_normal, nullptr));
-    if (file.handle() == windows::no_file) return windows::failure(what);
+  [[nodiscard]] static Error locked_by_a_log() noexcept {
+    return {Errc::file_locked, windows::system_code(windows::error_lock_violation)};
+  }
+
+  /// Another program has locked the place: unlike a log, some lock what they read.
+  [[nodiscard]] static bool is_locked(int code) noexcept { return code == windows::error_lock_violation; }
+
+  /// Whether it is worth while to open it again: a directory, and a file that may not be written, stay what they are, and
+  /// a log is no scanner.
+  [[nodiscard]] static bool may_open_later(int code, const WindowsPath& path) noexcept {
+    if (code != windows::error_access_denied) return windows::may_pass(code) && !is_locked_by_a_log(path);
+    const unsigned long attributes = ::GetFileAttributesW(path.c_str());
+    return attributes == windows::invalid_file_attributes || (attributes & windows::file_attribute_unwritable) == 0;
+  }
+
+  /// A file that somebody keeps others from writing may be a log's, which lets it be read, and looked whether it is locked.
+  [[nodiscard]] static bool is_locked_by_a_log(const WindowsPath& path) noexcept {
+    File file(::CreateFileW(path.c_str(), windows::generic_read, windows::file_share_all, nullptr,
+                            windows::open_existing, windows::file_attribute_normal, nullptr));
+    if (file.handle() == windows::no_file) return false;
+    const auto locked = lock(file);
+    return !locked && locked.error() == Errc::file_locked;
+  }
+
+  [[nodiscard]] static Result<File> open_regular(const NativePath& path, unsigned long how, unsigned long shared,
+                                                 const char* what) noexcept {
+    const WindowsPath name(path);
+    File file;
+    const auto open = [&](unsigned long rights) {
+      file = File(::CreateFileW(name.c_str(), rights, shared, nullptr, how, windows::file_attribute_normal, nullptr));
+      return file.handle() != windows::no_file;
+    };
+    // What is there may be read, even if it may not be written or another program keeps others from it.
+    const auto open_to_read = [&](int error) {
+      return how == windows::open_existing && windows::may_pass(error) && open(windows::generic_read);
+    };
+    bool is_open = false;
+    const int code =
+        windows::patiently([&] { return is_open = open(windows::generic_read | windows::generic_write); },
+                           [&](int error) { return !(is_open = open_to_read(error)) && may_open_later(error, name); });
+    if (!is_open) {
+      if (code == windows::error_sharing_violation && is_locked_by_a_log(name)) return locked_by_a_log();
+      return windows::failure_beside_others(code, what);
+    }
     if (::GetFileType(file.handle()) != windows::file_type_disk) {
       return invalid_argument("the path of the log names something other than a regular file: pass a file's path");
     }

@@ -34,8 +34,9 @@ class Parking {
   static void sleep(std::atomic<std::uint32_t>& word, std::uint32_t expected, Clock::time_point deadline) noexcept {
     unsigned long milliseconds = 0xFFFFFFFFul;  // INFINITE
     if (deadline != (Clock::time_point::max)()) {
-      const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
-      if (left <= 0) return;
+      const auto now = Clock::now();
+      if (deadline <= now) return;  // first: the difference to one before the clock began may not fit
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - now).count();
       milliseconds = left < 0x7FFFFFFF ? static_cast<unsigned long>(left) : 0x7FFFFFFFul;
     }
     Lot& lot = lot_of(word);
