@@ -16,6 +16,7 @@
 #include <string>
 #include <support/temp_dir.hpp>
 #include <system_error>
+#include <utility>
 
 namespace {
 
@@ -120,6 +121,46 @@ TEST_CASE("wide text and UTF-8 name the same file, and what is no UTF-8 is refus
     CHECK(refused.error().system() == std::errc::invalid_argument);
     CHECK(refused.error().message().find("UTF-8") != std::string::npos);
   }
+}
+
+TEST_CASE("what the system says is comparable with what every system says") {
+  using std::errc;
+  constexpr std::array<std::pair<int, errc>, 24> known{{
+      {2, errc::no_such_file_or_directory},
+      {3, errc::no_such_file_or_directory},
+      {4, errc::too_many_files_open},
+      {5, errc::permission_denied},
+      {6, errc::bad_file_descriptor},
+      {8, errc::not_enough_memory},
+      {19, errc::read_only_file_system},
+      {21, errc::no_such_device},
+      {29, errc::io_error},
+      {32, errc::device_or_resource_busy},
+      {33, errc::device_or_resource_busy},
+      {39, errc::no_space_on_device},
+      {64, errc::no_such_device},
+      {80, errc::file_exists},
+      {87, errc::invalid_argument},
+      {112, errc::no_space_on_device},
+      {183, errc::file_exists},
+      {206, errc::filename_too_long},
+      {223, errc::file_too_large},
+      {1117, errc::io_error},
+      {1224, errc::device_or_resource_busy},
+      {1392, errc::io_error},
+      {1450, errc::not_enough_memory},
+      {1816, errc::no_space_on_device},
+  }};
+  for (const auto& [code, meaning] : known) {
+    CAPTURE(code);
+    const auto error = rewal::detail::windows::failure(code, "what").system();
+    CHECK(error == meaning);
+    CHECK(error.value() == code);
+    CHECK(error.message() == std::system_category().message(code));
+  }
+  const auto unknown = rewal::detail::windows::failure(4390, "what").system();
+  CHECK(unknown.value() == 4390);
+  CHECK_FALSE(unknown == errc::io_error);
 }
 
 #endif  // REWAL_WINDOWS

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// A log's file beside other programs on Windows: a second process at the lock, what others may do to the open file, one
-// who holds it for a moment, and what an error is called.
+// A log's file beside other programs on Windows: a second process at the lock, what others may do to the open file, and one
+// who holds it for a moment.
 
 #include <rewal/platform.hpp>
 
 #if REWAL_WINDOWS
 
-#include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <cstdint>
 #include <filesystem>
@@ -236,46 +235,6 @@ TEST_CASE("a saved copy gets its name although a scanner has the new file open")
   watcher.join();
   CHECK(saved);
   CHECK(home.dir.names() == std::vector<std::string>{"log.wal", "log.wal.cut-3"});
-}
-
-TEST_CASE("what the system says is comparable with what every system says") {
-  using std::errc;
-  constexpr std::array<std::pair<int, errc>, 24> known{{
-      {2, errc::no_such_file_or_directory},
-      {3, errc::no_such_file_or_directory},
-      {4, errc::too_many_files_open},
-      {5, errc::permission_denied},
-      {6, errc::bad_file_descriptor},
-      {8, errc::not_enough_memory},
-      {19, errc::read_only_file_system},
-      {21, errc::no_such_device},
-      {29, errc::io_error},
-      {32, errc::device_or_resource_busy},
-      {33, errc::device_or_resource_busy},
-      {39, errc::no_space_on_device},
-      {64, errc::no_such_device},
-      {80, errc::file_exists},
-      {87, errc::invalid_argument},
-      {112, errc::no_space_on_device},
-      {183, errc::file_exists},
-      {206, errc::filename_too_long},
-      {223, errc::file_too_large},
-      {1117, errc::io_error},
-      {1224, errc::device_or_resource_busy},
-      {1392, errc::io_error},
-      {1450, errc::not_enough_memory},
-      {1816, errc::no_space_on_device},
-  }};
-  for (const auto& [code, meaning] : known) {
-    CAPTURE(code);
-    const auto error = rewal::detail::windows::failure(code, "what").system();
-    CHECK(error == meaning);
-    CHECK(error.value() == code);
-    CHECK(error.message() == std::system_category().message(code));
-  }
-  const auto unknown = rewal::detail::windows::failure(4390, "what").system();
-  CHECK(unknown.value() == 4390);
-  CHECK_FALSE(unknown == errc::io_error);
 }
 
 TEST_CASE("a relative path without a directory is one in the working directory") {

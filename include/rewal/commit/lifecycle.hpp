@@ -141,12 +141,14 @@ class Lifecycle {
       if (core_.ring.is_drained()) core_.sync();
     }
     const bool is_whole = core_.ring.is_drained() && core_.writer.durable_lsn() == core_.writer.last_lsn();
-    const auto lost = std::make_error_code(std::errc::operation_canceled);
-    settle(core_.writer.failed() ? Result<void>(core_.writer.error())
-           : is_whole            ? Result<void>()
-                                 : Error(Errc::io, lost,
-                                         "the process ended in the middle of an append or a write: shut the log down "
-                                                    "before the program returns from main"));
+    if (core_.writer.failed()) {
+      settle(core_.writer.error());
+    } else if (is_whole) {
+      settle({});
+    } else {
+      settle(Error(Errc::io, std::make_error_code(std::errc::operation_canceled),
+                   "the process ended in the middle of an append or a write: shut the log down before main returns"));
+    }
     return core_.outcome;
   }
 
