@@ -31,7 +31,7 @@ def eventually(what, holds, seconds=60):
 
 
 class Engine:
-    """Subclasses have: name, url(), command(), is_ready(), events_after(stream, lsn)."""
+    """Subclasses have: name, url(port), command(), is_ready(), events_after(stream, lsn)."""
 
     def __init__(self, folder):
         self.folder = os.path.join(folder, self.name)

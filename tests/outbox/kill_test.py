@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 #
-# Ships events to a real server while the program, the server, or both are killed by SIGKILL at random moments, and now
-# and then the server comes back with files that are older than what it had acknowledged. In between what the target
-# holds must be whole and in order; at the end it must be the log, event for event.
+# Ships events to a real server while the program, the server, or both are killed by SIGKILL at random moments. Now and
+# then the server comes back with files that are older than what it had acknowledged; or what the program had sent when it
+# was killed is held up on its way, and reaches the server when another run of the program is at work. In between what the target holds must be whole and in
+# order; at the end it must be the log, event for event.
 #
 #   kill_test.py --outbox PROGRAM --engine redis|nats|postgres [--kills N] [--seed S]
 #
@@ -20,6 +21,7 @@ import threading
 import time
 
 from engine import Missing
+from late_network import LateNetwork
 from log_file import events_of
 from nats_engine import Nats
 from postgres_engine import Postgres
@@ -76,42 +78,58 @@ class Run:
         self.rng = random.Random(options.seed)
         self.engine = engine
         self.log = os.path.join(folder, "events.wal")
-        self.command = [options.outbox, "--log", self.log, "--to", engine.url(), "--stream", STREAM, "--meta-before-tab",
-                        "--most-pause", "100", "--look-every", "200", "--batch", str(self.rng.choice([30, 200, 1024]))]
+        self.is_late = False
+        self.network = LateNetwork(engine.port)
+        self.command = [options.outbox, "--log", self.log, "--to", engine.url(self.network.port), "--stream", STREAM,
+                        "--meta-before-tab", "--most-pause", "100", "--look-every", "200", "--batch", str(self.rng.choice([30, 200, 1024]))]
         self.feeder = None
         self.lines = 0
         self.seen = 0    # the last LSN that the target was seen to hold
         self.number = 0  # of its line
-        self.kills = {"program": 0, "server": 0, "lost tail": 0}
+        self.kills = {"program": 0, "server": 0, "lost tail": 0, "late": 0}
 
     def go(self, kills):
         self.engine.start()
         self.engine.wait()
         while self.kills["program"] + self.kills["server"] < kills:
             feeder = self.feeder = Feeder(self.command, self.rng, self.lines)
+            if self.is_late:
+                time.sleep(self.rng.random() * 0.15)
+                self.network.release()
+                self.is_late = False
             for _ in range(self.rng.choice([0, 0, 1, 2])):
                 time.sleep(self.rng.random() * 0.2)
                 self.kill_server()
                 self.check_what_is_there()
             time.sleep(self.rng.random() ** 2 * 0.5)
-            with_server = self.rng.random() < 0.2
-            if with_server:
-                self.engine.kill()
-                self.kills["server"] += 1
-            self.lines = feeder.kill()
-            self.kills["program"] += 1
-            if with_server:
-                self.engine.start()
-                self.engine.wait()
-            if feeder.process.returncode != -9 and b"file_locked" not in feeder.said:
-                raise AssertionError(f"the program ended by itself: {feeder.said.decode(errors='replace')}")
-            self.check_what_is_there()
+            self.kill_program(feeder)
+        self.network.release()
         self.finish()
+
+    def kill_program(self, feeder):
+        how = self.rng.random()
+        if how < 0.2:  # and the server with it
+            self.engine.kill()
+            self.kills["server"] += 1
+        elif how < 0.7:
+            self.network.hold()
+            self.is_late = True
+            self.kills["late"] += 1
+            time.sleep(self.rng.random() * 0.05)  # for the program to send
+        self.lines = feeder.kill()
+        self.kills["program"] += 1
+        if feeder.process.returncode != -9 and b"file_locked" not in feeder.said:
+            raise AssertionError(f"the program ended by itself: {feeder.said.decode(errors='replace')}")
+        if how < 0.2:
+            self.engine.start()
+            self.engine.wait()
+        self.check_what_is_there()
 
     def end(self):
         """Leaves no process behind."""
         if self.feeder is not None and self.feeder.process.poll() is None:
             self.feeder.kill()
+        self.network.close()
         if self.engine.process is not None and self.engine.process.poll() is None:
             self.engine.kill()
 
@@ -172,8 +190,8 @@ def main():
         run = Run(options, engine, folder)
         run.go(kills)
         print(f"{options.engine}: {run.events} events, each there once and in order; killed: program "
-              f"{run.kills['program']}, server {run.kills['server']}, of which {run.kills['lost tail']} came back without "
-              f"their tail; {time.monotonic() - begun:.0f} s")
+              f"{run.kills['program']}, what it had sent late {run.kills['late']} times; server {run.kills['server']}, "
+              f"{run.kills['lost tail']} times with its tail lost; {time.monotonic() - begun:.0f} s")
     except Missing as missing:
         print(f"skipped: {missing}")
         sys.exit(4)

@@ -12,8 +12,8 @@ from engine import Engine
 class Nats(Engine):
     name = "nats"
 
-    def url(self):
-        return f"nats://127.0.0.1:{self.port}"
+    def url(self, port=None):
+        return f"nats://127.0.0.1:{port or self.port}"
 
     def command(self):
         return [self.program("nats-server"), "-js", "-sd", self.data, "-a", "127.0.0.1", "-p", str(self.port)]

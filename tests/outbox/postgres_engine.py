@@ -48,8 +48,8 @@ class Postgres(Engine):
     def run_as_user(self, command):
         subprocess.run([*self.as_user, *command], check=True, stdout=subprocess.DEVNULL, cwd=self.folder)
 
-    def url(self):
-        return f"postgresql://outbox@127.0.0.1:{self.port}/postgres"
+    def url(self, port=None):
+        return f"postgresql://outbox@127.0.0.1:{port or self.port}/postgres"
 
     def command(self):
         return [*self.as_user, self.tool("postgres"), "-D", self.data, "-p", str(self.port), "-h", "127.0.0.1",

@@ -10,8 +10,8 @@ from engine import Engine
 class Redis(Engine):
     name = "redis"
 
-    def url(self):
-        return f"redis://127.0.0.1:{self.port}"
+    def url(self, port=None):
+        return f"redis://127.0.0.1:{port or self.port}"
 
     def command(self):
         return [self.program("redis-server"), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.data,
