@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What surrounds a README block that is no whole program: a fresh log, and main().
+// What surrounds the blocks of a page that are no whole programs: each gets a fresh log, and main() calls them in turn.
 
 #ifndef REWAL_TESTS_README_FRAGMENT_HPP
 #define REWAL_TESTS_README_FRAGMENT_HPP
@@ -9,21 +9,34 @@
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
+#include <vector>
 
+#include <rewal/reader.hpp>
 #include <rewal/wal.hpp>
 
 using namespace std::chrono_literals;
 
-int fragment(rewal::Wal<>& wal);
+struct Fragment {
+  const char* name;
+  int (*run)(rewal::Wal<>& wal);
+};
+
+extern const std::vector<Fragment> fragments;
 
 int main() {
-  std::filesystem::remove("fragment.wal");
-  auto wal = rewal::Wal<>::open("fragment.wal").build();
-  if (!wal) {
-    std::cerr << wal.error() << '\n';
-    return 1;
+  for (const auto& fragment : fragments) {
+    std::filesystem::remove("fragment.wal");
+    auto wal = rewal::Wal<>::open("fragment.wal").build();
+    if (!wal) {
+      std::cerr << wal.error() << '\n';
+      return 1;
+    }
+    if (fragment.run(*wal) != 0) {
+      std::cerr << fragment.name << " failed\n";
+      return 1;
+    }
   }
-  return fragment(*wal);
+  return 0;
 }
 
 #endif  // REWAL_TESTS_README_FRAGMENT_HPP
