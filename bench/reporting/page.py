@@ -26,7 +26,9 @@ SHORT = {
     "P14": "slowdown from 1 MB to 1 GB; index of 1 GB, MiB",
     "P16": "an event seen by a follower that waits for written, for durable ones, p50 and p99 of each; a futex hand-off. "
            "Time of an event of producers whom somebody follows; whom nobody does",
+    "P17": "durable events a second by one producer whom `on_durable` tells; its appends alone, flush included",
     "P18": "copy of a live log of 1 GB; `cp` and an fsync of what it wrote",
+    "P19": "`walctl verify` of 1.7 GB, two threads; one checksum pass",
 }
 
 
@@ -157,7 +159,7 @@ def write(measured, drawn, missing, failures, given):
     if performance:
         benches = dict.fromkeys(row.bench for row in performance)
         tables = in_short(performance) + "\n" + with_bars(performance)
-        text += section("P1 to P14", f"{summary(measured)}.\n\n{tables}", benches)
+        text += section("P1 to P19", f"{summary(measured)}.\n\n{tables}", benches)
     others = [
         ("Batches", ["P3", "batch"], without_bars, "batch", None),
         ("Large events", ["large"], lambda rows: all_sides(rows, "KiB"), "large", None),

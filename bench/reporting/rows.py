@@ -5,7 +5,7 @@ import dataclasses
 import json
 import re
 
-PERFORMANCE = [*(f"P{i}" for i in range(1, 15)), "P16", "P18"]
+PERFORMANCE = [*(f"P{i}" for i in range(1, 15)), "P16", "P17", "P18", "P19"]
 
 
 @dataclasses.dataclass
