@@ -6,6 +6,7 @@ import sys
 from xml.sax.saxutils import escape
 
 STYLE = """
+  svg { color-scheme: light dark; }
   text { font: 14px system-ui, sans-serif; fill: #1c2733; }
   .small { font-size: 12px; fill: #52606d; }
   .mono { font: 13px ui-monospace, monospace; }

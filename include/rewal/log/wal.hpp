@@ -88,13 +88,15 @@ class [[nodiscard]] Wal : detail::RefusedCalls {
   /// Its error is lost: call shutdown() to learn it. Not from inside a policy of this log.
   ~Wal() { end(); }
 
+  using RefusedCalls::append;
+  using RefusedCalls::append_durable;
+  using RefusedCalls::replay;
   // ---- appending -------------------------------------------------------------------------------------------------
 
   /// Queues one event and returns its LSN. The bytes are copied; no heap allocation in the steady state. The event
   /// reaches the storage within about a millisecond; flush() waits for that, append_durable() for the fsync too.
   /// Errors: `invalid_record` over the limits, `queue_full` with Backpressure::error, `invalid_lsn` past 2^64-2, what
   /// the compressor returned. A refused append takes no LSN. With Backpressure::drop a dropped event returns LSN 0.
-  using RefusedCalls::append;
   Result<Lsn> append(BytesArg payload) {
     if (!core_) return Errc::not_running;
     return detail::Appending<Core>(*core_).one(payload.bytes(), {}, detail::Append::queued);
@@ -115,7 +117,6 @@ class [[nodiscard]] Wal : detail::RefusedCalls {
 
   /// append(), then wait_durable(): success means that the event survives a power loss. A full queue is `queue_full`
   /// with Backpressure::drop too. After an error of the wait the event may or may not be in the file.
-  using RefusedCalls::append_durable;
   Result<Lsn> append_durable(BytesArg payload) { return append_durable_with_meta(payload, BytesArg{}); }
   Result<Lsn> append_durable_with_meta(BytesArg payload, BytesArg meta) {
     if (!core_) return Errc::not_running;
@@ -157,7 +158,6 @@ class [[nodiscard]] Wal : detail::RefusedCalls {
   /// `const BorrowedEvent&` (a view, valid until it returns) or `Event&&`, and returns void, bool (false stops) or
   /// Result<void> (an error stops and is returned); its exceptions propagate. Returns how many events `f` was given.
   /// Errors: `corrupted` with the offset for damage, `compressor_required`, what the storage said.
-  using RefusedCalls::replay;
   template <detail::ReplayFunction F>
   Result<std::uint64_t> replay(Lsn from, F&& f) const {
     if (const auto error = unreadable()) return *error;
