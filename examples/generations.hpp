@@ -93,8 +93,9 @@ class LogFolder {
     if (failed) return Error(Errc::io, failed);
     return all;
   }
+  /// Success where it is gone already: the removal is repeated when the fsync after it has failed.
   [[nodiscard]] Result<void> remove(const std::string& name) const {
-    return ::unlink(file(name).c_str()) == 0 ? Result<void>() : refused();
+    return ::unlink(file(name).c_str()) == 0 || errno == ENOENT ? Result<void>() : refused();
   }
   /// Success means that all names made and removed before survive a power loss.
   [[nodiscard]] Result<void> sync() const { return ::fsync(*folder_) == 0 ? Result<void>() : refused(); }
@@ -217,16 +218,12 @@ class Generations {
   /// must be durable before: snapshot, its name and all.
   Result<void> drop_before(Lsn lsn) {
     const std::lock_guard one(changing_);
-    for (;;) {
-      if (removal_unsynced_) {
-        if (auto synced = folder_.sync(); !synced) return synced;
-        removal_unsynced_ = false;
-      }
-      if (starts_.size() < 2 || starts_[1] > lsn) return {};
+    while (starts_.size() > 1 && starts_[1] <= lsn) {
       if (auto removed = folder_.remove(name_of(starts_.front())); !removed) return removed;
-      removal_unsynced_ = true;
+      if (auto synced = folder_.sync(); !synced) return synced;
       starts_.erase(starts_.begin());
     }
+    return {};
   }
 
  private:
@@ -317,7 +314,6 @@ class Generations {
   Folder folder_;
   mutable std::mutex changing_;      // held by whoever changes the set of files, and by a reader that opens them
   std::vector<Lsn> starts_;          // with changing_: oldest first, the live one last
-  bool removal_unsynced_ = false;    // with changing_
   bool ended_ = false;               // with changing_
   std::optional<Error> roll_error_;  // with changing_: of the last roll()
   mutable std::mutex mutex_;         // taken after changing_, for a moment

@@ -11,6 +11,7 @@
 #include <string>
 #include <support/harness.hpp>
 #include <support/temp_dir.hpp>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -221,4 +222,32 @@ TEST_CASE("a roll that fails is told to those who append, and may be tried again
   CHECK(must(log->roll()) == 2);
   CHECK(must(log->append_durable("event 2")) == 2);
   CHECK(judge(*log, Told{2, 0}) == "");
+}
+
+namespace {
+
+/// Its next fsync fails.
+struct FailingFolder : LogFolder {
+  std::shared_ptr<bool> fails = std::make_shared<bool>(false);
+
+  explicit FailingFolder(const std::filesystem::path& path) : LogFolder(path) {}
+  [[nodiscard]] Result<void> sync() const {
+    if (std::exchange(*fails, false)) return Error(Errc::io, std::make_error_code(std::errc::io_error));
+    return LogFolder::sync();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("no second file goes after a removal that was not fsynced, until it is") {
+  const TempDir dir;
+  fill(dir);
+  const FailingFolder folder(dir.path());
+  const auto log = must(Generations<FailingFolder>::open(folder));
+  *folder.fails = true;
+  CHECK(errno_of(log->drop_before(1000)) == EIO);
+  CHECK(dir.names() == std::vector<std::string>{name(4), name(7)});
+  must(log->drop_before(1000));
+  CHECK(dir.names() == std::vector<std::string>{name(7)});
+  CHECK(log->first_lsn() == 7);
 }

@@ -30,6 +30,7 @@ struct Steps {
   explicit Steps(int steps) : left(steps) {}
   std::atomic<int> left;
 
+  explicit Steps(int most) : left(most) {}
   void step() {
     if (left-- == 1) ::kill(::getpid(), SIGKILL);
   }
