@@ -27,10 +27,10 @@ using generations::LogFolder;
 
 /// Counts the changes; the last one is not made.
 struct Steps {
-  explicit Steps(int steps) : left(steps) {}
   std::atomic<int> left;
 
   explicit Steps(int most) : left(most) {}
+
   void step() {
     if (left-- == 1) ::kill(::getpid(), SIGKILL);
   }
