@@ -11,6 +11,12 @@ install(DIRECTORY include/rewal DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_
 install(TARGETS rewal EXPORT rewal INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 install(EXPORT rewal NAMESPACE rewal:: FILE rewalTargets.cmake DESTINATION "${rewal_package_dir}")
 
+# The Common Package Specification, which other build systems read too.
+if(CMAKE_VERSION VERSION_GREATER_EQUAL 4.3)
+  install(PACKAGE_INFO rewal EXPORT rewal VERSION ${PROJECT_VERSION} DEFAULT_TARGETS rewal LICENSE MIT
+          DESTINATION "${CMAKE_INSTALL_DATADIR}/cps")
+endif()
+
 configure_package_config_file(cmake/rewalConfig.cmake.in rewalConfig.cmake
                               INSTALL_DESTINATION "${rewal_package_dir}" NO_SET_AND_CHECK_MACRO)
 write_basic_package_version_file(rewalConfigVersion.cmake COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)

@@ -53,7 +53,7 @@ def joined(root):
     version = re.search(r'REWAL_VERSION "([^"]+)"', (root / "rewal/version.hpp").read_text(encoding="utf-8"))[1]
     joiner = Joiner(root)
     parts = [
-        "// SPDX-License-Identifier: MIT\n//\n",
+        "// SPDX-" "License-Identifier: MIT\n//\n",
         f"// rewal {version}, an embedded write-ahead log for C++20, in one header: compile with -std=c++20 -pthread.\n",
         "// Made from the headers of include/ by the target single-header; change those.\n",
         "// Define REWAL_WITH_ZSTD or REWAL_WITH_LZ4 before it for the compressors, and link their library.\n",

@@ -7,7 +7,7 @@ execute_process(COMMAND "${CMAKE_COMMAND}" --install "${BINARY_DIR}" --prefix "$
                 OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
 file(GLOB_RECURSE files RELATIVE "${INSTALLED}" "${INSTALLED}/*")
 foreach(file IN LISTS files)
-  if(NOT file MATCHES "^(include/rewal/.*\\.hpp|share/cmake/rewal/instances\\.cpp|share/cmake/rewal/rewal[A-Za-z]+\\.cmake|share/pkgconfig/rewal\\.pc)$"
+  if(NOT file MATCHES "^(include/rewal/.*\\.hpp|share/cmake/rewal/instances\\.cpp|share/cmake/rewal/rewal[A-Za-z]+\\.cmake|share/pkgconfig/rewal\\.pc|share/cps/rewal\\.cps)$"
      AND NOT file MATCHES "^(bin/walctl|share/man/man1/walctl\\.1|share/(bash-completion|zsh|fish)/.*/_?walctl(\\.fish)?)$")
     message(FATAL_ERROR "${file} does not belong into an installation")
   endif()

@@ -8,6 +8,13 @@ if(NOT port_version STREQUAL EXPECTED_VERSION)
   message(FATAL_ERROR "the vcpkg port says ${port_version}, the header ${EXPECTED_VERSION}")
 endif()
 
+file(READ "${SOURCE_DIR}/cmake/vcpkg/registry/rewal/vcpkg.json" manifest)
+string(JSON port_version GET "${manifest}" version)
+file(STRINGS "${SOURCE_DIR}/cmake/rewal.wrap" wrap REGEX "^revision = v${EXPECTED_VERSION}$")
+if(NOT port_version STREQUAL EXPECTED_VERSION OR NOT wrap)
+  message(FATAL_ERROR "the registry's port or the wrap is not of version ${EXPECTED_VERSION}")
+endif()
+
 find_program(vcpkg vcpkg)
 if(NOT vcpkg)
   message("SKIPPED: vcpkg is not on the path")
