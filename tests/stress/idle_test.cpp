@@ -55,6 +55,17 @@ std::uint64_t switches(const std::string& thread) {
   return count;
 }
 
+/// Whether a thread sleeps; one that waits for a processor, as on a busy machine, has not come to its sleep yet.
+bool sleeps(const std::string& thread) {
+  std::ifstream status("/proc/self/task/" + thread + "/status");
+  for (std::string word; status >> word;) {
+    if (word != "State:") continue;
+    status >> word;
+    return word == "S";
+  }
+  return false;
+}
+
 /// A log and the thread that it started.
 template <class W>
 struct Watched {
@@ -68,14 +79,14 @@ struct Watched {
     if (writer.empty()) throw std::runtime_error("no writer thread was started");
   }
 
-  /// Returns when the thread has not moved for a while.
+  /// Returns when the thread sleeps and has not moved for a while.
   void settle() const {
     std::uint64_t last = UINT64_MAX;
     const std::string complaint = "the writer thread never sleeps";
     const auto deadline = std::chrono::steady_clock::now() + patience;
     while (std::chrono::steady_clock::now() < deadline) {
       const auto now = switches(writer);
-      if (now == last) return;
+      if (now == last && sleeps(writer)) return;
       last = now;
       std::this_thread::sleep_for(60ms);
     }

@@ -55,8 +55,11 @@ TEST_CASE("tail -f ends quietly at SIGTERM and SIGINT, its cursor written") {
   CHECK(run({"import", logs.path("log")}, "one\ntwo\n").code == 0);
   for (const char* signal : {"TERM", "INT"}) {
     const std::string cursor = logs.path(std::string("cursor-") + signal);
-    const Ran ran = shell("timeout --preserve-status -s " + std::string(signal) + " 1 " + program +
-                          " tail -f --all --cursor-file " + cursor + " " + logs.path("log") + " 2>&1");
+    const std::string said =
+        logs.path(std::string("said-") + signal);  // the signal comes once it has shown the last event
+    const Ran ran = shell(program + " tail -f --all --cursor-file " + cursor + " " + logs.path("log") + " >" + said +
+                          " 2>&1 & tail=$!; until grep -q two " + said + "; do sleep 0.02; done; kill -s " + signal +
+                          " $tail; wait $tail; code=$?; cat " + said + "; exit $code");
     CHECK(ran.code == 0);
     CHECK(ran.out == "1\tone\n2\ttwo\n");
     CHECK(run({"tail", "--all", "--cursor-file", cursor, logs.path("log")}).out.empty());
