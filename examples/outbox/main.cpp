@@ -92,6 +92,7 @@ int ship(const outbox::Settings& settings, rewal::Wal<>& wal, S sink) {
   options.say = [&screen](const std::string& text) { screen.say(text); };
   outbox::Outbox<S> box(wal, std::move(sink), options);
 
+  const auto begun = std::chrono::steady_clock::now();
   std::atomic<bool> is_done{false};  // released when `ended` is written
   outbox::Outcome<void> ended;
   std::thread shipper([&] {
@@ -126,6 +127,7 @@ int ship(const outbox::Settings& settings, rewal::Wal<>& wal, S sink) {
     box.stop();
     shipper.join();
   }
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begun;
   screen.clear();
   if (is_done.load(std::memory_order_acquire) && !ended) {
     screen.complain(ended.problem().message);
@@ -136,7 +138,8 @@ int ship(const outbox::Settings& settings, rewal::Wal<>& wal, S sink) {
     code = failure;
   }
   const auto last = box.progress();
-  screen.say("shipped up to " + std::to_string(last.shipped_lsn) + ", " + std::to_string(last.lag) + " not shipped");
+  screen.say("shipped " + std::to_string(last.events) + " events in " + std::to_string(seconds.count()) +
+             " s, up to LSN " + std::to_string(last.shipped_lsn) + "; " + std::to_string(last.lag) + " not shipped");
   return code;
 }
 

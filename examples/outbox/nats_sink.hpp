@@ -22,6 +22,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -30,6 +31,7 @@
 
 #include <outbox/batch.hpp>
 #include <outbox/nats_ack.hpp>
+#include <outbox/nats_free.hpp>
 #include <outbox/sink.hpp>
 
 namespace outbox {
@@ -64,6 +66,9 @@ class NatsSink {
     return holds_events_ ? last_ : rewal::Lsn{0};
   }
 
+  /// Requires that last_shipped() succeeded just now.
+  Outcome<std::optional<std::string>> last_payload() { return last_payload_; }
+
   /// Requires that last_shipped() succeeded since the last failure.
   Outcome<void> ship(const Batch& batch) {
     if (!connection_) return gone();
@@ -92,16 +97,8 @@ class NatsSink {
   }
 
  private:
-  struct Free {
-    void operator()(natsOptions* options) const { natsOptions_Destroy(options); }
-    void operator()(natsConnection* connection) const { natsConnection_Destroy(connection); }
-    void operator()(natsSubscription* subscription) const { natsSubscription_Destroy(subscription); }
-    void operator()(jsCtx* context) const { jsCtx_Destroy(context); }
-    void operator()(jsStreamInfo* info) const { jsStreamInfo_Destroy(info); }
-    void operator()(natsMsg* message) const { natsMsg_Destroy(message); }
-  };
   template <class T>
-  using Owned = std::unique_ptr<T, Free>;
+  using Owned = std::unique_ptr<T, NatsFree>;
 
   static constexpr std::size_t most_under_way = 8192;  // messages without an answer
 
@@ -155,6 +152,7 @@ class NatsSink {
 
   /// Whether the stream holds more than the placeholders for what comes before the log's first event.
   Outcome<bool> look_for_events() {
+    last_payload_.reset();
     if (last_ == 0) return false;
     natsMsg* raw = nullptr;
     jsErrCode error{};
@@ -163,7 +161,9 @@ class NatsSink {
     if (status != NATS_OK) return problem_of(status, error);
     const Owned<natsMsg> message(raw);
     const char* gap = nullptr;
-    return natsMsgHeader_Get(raw, "Rewal-Gap", &gap) != NATS_OK || std::string_view(gap).substr(0, 2) != "1-";
+    if (natsMsgHeader_Get(raw, "Rewal-Gap", &gap) == NATS_OK) return std::string_view(gap).substr(0, 2) != "1-";
+    last_payload_.emplace(natsMsg_GetData(raw), static_cast<std::size_t>(natsMsg_GetDataLength(raw)));
+    return true;
   }
 
   /// Makes the stream, for `first` to be its first sequence if the server can do that. Should somebody set a limit, it
@@ -284,14 +284,15 @@ class NatsSink {
   Owned<natsSubscription> answers_;
   std::string inbox_;
   std::string subject_;
-  rewal::Lsn last_ = 0;        // that the stream holds
-  rewal::Lsn answered_ = 0;    // the last one of ship() that was acknowledged
-  std::size_t under_way_ = 0;  // messages without an answer
-  bool is_there_ = false;      // the stream
-  bool holds_events_ = false;  // and not only placeholders for what comes before the log's first one
+  rewal::Lsn last_ = 0;                      // that the stream holds
+  std::optional<std::string> last_payload_;  // of that one, when it was asked for
+  rewal::Lsn answered_ = 0;                  // the last one of ship() that was acknowledged
+  std::size_t under_way_ = 0;                // messages without an answer
+  bool is_there_ = false;                    // the stream
+  bool holds_events_ = false;                // and not only placeholders for what comes before the log's first one
 };
 
-static_assert(Sink<NatsSink>);
+static_assert(RemembersPayload<NatsSink>);
 
 }  // namespace outbox
 

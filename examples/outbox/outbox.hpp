@@ -125,6 +125,9 @@ class Outbox {
     }
     is_a_look ? progress_.at(last) : progress_.connected_at(last);
     if (auto right = judge(last); !right) return right;
+    if (!is_a_look || last != shipped_) {
+      if (auto same = compare(last); !same) return same;
+    }
     if (is_a_look) all_is_well();
     if (last < shipped_) {
       progress_.rewound();
@@ -154,6 +157,23 @@ class Outbox {
     if (had_events && first > last + 1 && !options_.skip_missing) {
       return Problem{Trouble::missing, target_ + " holds events up to " + text(last) + ", but the log begins at " +
                                            text(first) + ": ship the older logs first, or allow it to skip them"};
+    }
+    return {};
+  }
+
+  /// Is the last event of the target the one that the log has there?
+  Outcome<void> compare(rewal::Lsn last) {
+    if constexpr (RemembersPayload<S>) {
+      if (last == 0 || last < wal_.first_lsn()) return {};
+      const auto held = sink_.last_payload();
+      if (!held) return held.problem();
+      auto events = wal_.iterator(last, last);
+      if (!held->has_value() || !events) return {};  // it has none, or the log is closed
+      const auto event = events->next_borrowed();
+      if (event && *event && rewal::as_text((*event)->payload) != **held) {
+        return Problem{Trouble::foreign, target_ + " holds another event " + text(last) +
+                                             " than the log: it belongs to another log, and needs another name"};
+      }
     }
     return {};
   }

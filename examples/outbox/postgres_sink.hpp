@@ -22,6 +22,7 @@
 #include <cstdlib>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -69,6 +70,20 @@ class PostgresSink {
     return last_;
   }
 
+  /// Requires that last_shipped() succeeded just now.
+  Outcome<std::optional<std::string>> last_payload() {
+    using Payload = std::optional<std::string>;
+    const auto row = query("SELECT encode(payload, 'hex') FROM " + table_ + " WHERE lsn = " + std::to_string(last_));
+    if (!row) return lose(row.problem());
+    if (PQntuples(row->get()) == 0) return Payload();
+    std::size_t size = 0;
+    const std::string escaped = std::string("\\x") + PQgetvalue(row->get(), 0, 0);
+    const std::unique_ptr<unsigned char, Free> bytes(
+        PQunescapeBytea(reinterpret_cast<const unsigned char*>(escaped.c_str()), &size));
+    if (!bytes) return Payload();
+    return Payload(std::string(reinterpret_cast<const char*>(bytes.get()), size));
+  }
+
   /// Requires that last_shipped() succeeded since the last failure.
   Outcome<void> ship(const Batch& batch) {
     if (!connection_) return gone();
@@ -90,6 +105,7 @@ class PostgresSink {
     void operator()(PGconn* connection) const { PQfinish(connection); }
     void operator()(PGresult* result) const { PQclear(result); }
     void operator()(char* text) const { PQfreemem(text); }
+    void operator()(unsigned char* bytes) const { PQfreemem(bytes); }
   };
   using Answer = std::shared_ptr<PGresult>;
 
@@ -249,7 +265,7 @@ class PostgresSink {
   PostgresCopy copy_;
 };
 
-static_assert(Sink<PostgresSink>);
+static_assert(RemembersPayload<PostgresSink>);
 
 }  // namespace outbox
 

@@ -65,6 +65,21 @@ class RedisSink {
     return lose({Trouble::refused, "the answer to XINFO STREAM names no last ID: it needs Redis 5 or later"});
   }
 
+  /// Requires that last_shipped() succeeded just now.
+  Outcome<std::optional<std::string>> last_payload() {
+    using Payload = std::optional<std::string>;
+    if (!connection_ || !send({"XREVRANGE", stream_, id_of(last_), id_of(last_)})) return lose(gone());
+    const Reply reply = receive();
+    if (!reply) return lose(gone());
+    if (reply->type == REDIS_REPLY_ERROR) return lose(problem_of(text_of(*reply)));
+    if (reply->elements != 1 || reply->element[0]->elements != 2) return Payload();
+    const redisReply& fields = *reply->element[0]->element[1];
+    for (std::size_t i = 0; i + 1 < fields.elements; i += 2) {
+      if (text_of(*fields.element[i]) == "payload") return Payload(text_of(*fields.element[i + 1]));
+    }
+    return Payload();
+  }
+
   /// Requires that last_shipped() succeeded since the last failure.
   Outcome<void> ship(const Batch& batch) {
     if (!connection_) return gone();
@@ -237,7 +252,7 @@ return redis.status_reply('OK'))";
   std::vector<std::size_t> lengths_;
 };
 
-static_assert(Sink<RedisSink>);
+static_assert(RemembersPayload<RedisSink>);
 
 }  // namespace outbox
 

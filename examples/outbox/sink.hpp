@@ -9,6 +9,8 @@
 //                   acknowledged all of them. The target itself compares: what it has already, or what does not follow
 //                   its last event, it refuses, whoever sends it and however late it arrives. So an event is never
 //                   there twice, and no event is there without those before it.
+//   last_payload()  optional: the payload of the event that last_shipped() has named; none if it is no longer there. So a
+//                   target that belongs to another log is told apart, though the numbers fit.
 //   describe()      optional: the target in a few words for messages, without its password.
 //
 // After a failure the state of the target is unknown, and last_shipped() is asked before anything else is shipped.
@@ -93,6 +95,11 @@ template <class S>
 concept Sink = std::movable<S> && requires(S& sink, const Batch& batch) {
   { sink.last_shipped() } -> std::same_as<Outcome<rewal::Lsn>>;
   { sink.ship(batch) } -> std::same_as<Outcome<void>>;
+};
+
+template <class S>
+concept RemembersPayload = Sink<S> && requires(S& sink) {
+  { sink.last_payload() } -> std::same_as<Outcome<std::optional<std::string>>>;
 };
 
 /// The sink in a few words.

@@ -87,10 +87,27 @@ TEST_CASE("after a shutdown of the log the rest is shipped", "[outbox]") {
 TEST_CASE("a target that holds more than the log is left alone", "[outbox]") {
   auto wal = log_of(3);
   const auto target = std::make_shared<FakeTarget>();
-  target->events.emplace_back(4, "of another log");
+  target->events.push_back({4, "of another log", ""});
   Shipping shipping(wal, target);
   CHECK(shipping.ended() == "ahead");
   CHECK(target->size() == 1);
+}
+
+TEST_CASE("a target of another log is told by its last event", "[outbox]") {
+  auto wal = log_of(3);
+  const auto target = std::make_shared<FakeTarget>();
+  target->events.push_back({1, "event 1", ""});
+  target->events.push_back({2, "of another log", ""});
+  SECTION("if it still has it") {
+    Shipping shipping(wal, target);
+    CHECK(shipping.ended() == "foreign");
+    CHECK(target->size() == 2);
+  }
+  SECTION("else it is taken for the log's") {
+    target->is_emptied = true;
+    Shipping shipping(wal, target);
+    CHECK(eventually([&] { return target->size() == 3; }));
+  }
 }
 
 TEST_CASE("what trying again does not mend ends an outbox", "[outbox]") {

@@ -10,6 +10,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <outbox/outbox.hpp>
 #include <rewal/wal.hpp>
 #include <string>
@@ -31,19 +32,26 @@ struct FakeTarget {
     std::size_t taken = 0;  // events of the batch that it holds all the same
   };
 
+  struct Held {
+    Lsn lsn;
+    std::string payload;
+    std::string meta;
+  };
+
   std::mutex mutex;
-  std::vector<std::pair<Lsn, std::string>> events;  // payload and meta
-  std::vector<std::size_t> batches;                 // sizes, as they came
+  std::vector<Held> events;
+  std::vector<std::size_t> batches;  // sizes, as they came
   std::deque<Problem> refused_questions;
   std::deque<Fault> failed_shipments;
   bool is_away = false;
+  bool is_emptied = false;  // its readers have taken what they have read
   int questions = 0;
 
-  [[nodiscard]] Lsn last() const { return events.empty() ? 0 : events.back().first; }
+  [[nodiscard]] Lsn last() const { return events.empty() ? 0 : events.back().lsn; }
   [[nodiscard]] std::vector<Lsn> lsns() {
     const std::lock_guard lock(mutex);
     std::vector<Lsn> all;
-    for (const auto& event : events) all.push_back(event.first);
+    for (const auto& event : events) all.push_back(event.lsn);
     return all;
   }
   [[nodiscard]] std::size_t size() {
@@ -79,6 +87,12 @@ class FakeSink {
     return last_ = target_->last();
   }
 
+  Outcome<std::optional<std::string>> last_payload() {
+    const std::lock_guard lock(target_->mutex);
+    if (target_->is_emptied || target_->events.empty()) return std::optional<std::string>();
+    return std::optional(target_->events.back().payload);
+  }
+
   Outcome<void> ship(const Batch& batch) {
     const std::lock_guard lock(target_->mutex);
     if (target_->is_away) return Problem{Trouble::away, "gone"};
@@ -88,7 +102,7 @@ class FakeSink {
     const bool fails = !target_->failed_shipments.empty();
     if (fails) most = target_->failed_shipments.front().taken;
     for (std::size_t i = batch.above(last_); i < most; ++i) {
-      target_->events.emplace_back(batch[i].lsn, std::string(batch[i].payload) + std::string(batch[i].meta));
+      target_->events.push_back({batch[i].lsn, std::string(batch[i].payload), std::string(batch[i].meta)});
     }
     if (fails) {
       const auto problem = target_->failed_shipments.front().problem;
@@ -103,7 +117,7 @@ class FakeSink {
   std::shared_ptr<FakeTarget> target_;
   Lsn last_ = 0;
 };
-static_assert(outbox::Sink<FakeSink>);
+static_assert(outbox::RemembersPayload<FakeSink>);
 
 /// Pauses of a test's length.
 inline outbox::Options quick() {
@@ -171,9 +185,9 @@ template <class W>
   std::size_t at = 0;
   bool same = true;
   must(wal.replay(from, [&](const BorrowedEvent& event) {
-    std::string all(as_text(event.payload));
-    if (event.meta) all += as_text(*event.meta);
-    same = same && at < target.events.size() && target.events[at] == std::pair(event.lsn, all);
+    const auto meta = event.meta ? as_text(*event.meta) : std::string_view();
+    same = same && at < target.events.size() && target.events[at].lsn == event.lsn &&
+           target.events[at].payload == as_text(event.payload) && target.events[at].meta == meta;
     ++at;
   }));
   return same && at == target.events.size();

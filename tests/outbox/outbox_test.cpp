@@ -156,24 +156,24 @@ TEST_CASE("a log that begins later", "[outbox]") {
     CHECK(eventually([&] { return target->size() == 5; }));
   }
   SECTION("goes on behind its predecessor") {
-    target->events.emplace_back(100, "before");
+    target->events.push_back({100, "before", ""});
     Shipping shipping(wal, target, options);
     CHECK(eventually([&] { return target->size() == 6; }));
   }
   SECTION("leaves no hole behind its predecessor") {
-    target->events.emplace_back(90, "before");
+    target->events.push_back({90, "before", ""});
     Shipping shipping(wal, target, options);
     CHECK(shipping.ended() == "missing");
     CHECK(target->size() == 1);
   }
   SECTION("leaves one if it is allowed to") {
-    target->events.emplace_back(90, "before");
+    target->events.push_back({90, "before", ""});
     options.skip_missing = true;
     Shipping shipping(wal, target, options);
     CHECK(eventually([&] { return target->size() == 6; }));
   }
   SECTION("cannot refill a target that has lost more than that") {
-    target->events.emplace_back(100, "before");
+    target->events.push_back({100, "before", ""});
     Shipping shipping(wal, target, options);
     REQUIRE(eventually([&] { return shipping.box().progress().shipped_lsn == 105; }));
     target->lose_tail(0);
@@ -189,7 +189,7 @@ TEST_CASE("an empty log is judged by its first event", "[outbox]") {
   SECTION("which follows the target's last") { held = 100, end = "ok"; }
   SECTION("which does not") { held = 90, end = "missing"; }
   SECTION("which the target is ahead of") { held = 500, end = "ahead"; }
-  target->events.emplace_back(held, "before");
+  target->events.push_back({held, "before", ""});
   Shipping shipping(wal, target);
   CHECK(shipping.is_running());
   must(wal.append_durable("first"));
