@@ -84,7 +84,7 @@ class LibraryThread {
   void join() { thread_.join(); }
 
  private:
-  [[no_unique_address]] LibraryInUse library_;
+  [[no_unique_address, maybe_unused]] LibraryInUse library_;
   std::thread thread_;
 };
 
