@@ -114,7 +114,7 @@ class Stress {
         for (std::size_t at = 0; at < run.bytes.size(); ++seen) next = check(run.bytes, at, next);
         if (seen != run.frames) ++wrong_bytes;
         ring_.consume(run, next);
-        taken += run.frames;
+        taken += static_cast<std::size_t>(run.frames);
       } else if (const auto large = ring_.gather_large(); large.size() != 0) {
         while (ring_.large_published() != large.size()) std::this_thread::yield();
         std::size_t at = 0;

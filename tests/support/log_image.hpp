@@ -121,8 +121,8 @@ class Log {
   /// `count` frames of one event each, of various lengths.
   Log& some(std::size_t count, std::uint16_t flags_of_first = 0) {
     for (std::size_t i = 0; i < count; ++i) {
-      event(std::string(next_ % 23, static_cast<char>('a' + next_ % 26)), next_ % 3 == 0 ? "m" : "",
-            i == 0 ? flags_of_first : std::uint16_t{0});
+      event(std::string(static_cast<std::size_t>(next_ % 23), static_cast<char>('a' + next_ % 26)),
+            next_ % 3 == 0 ? "m" : "", i == 0 ? flags_of_first : std::uint16_t{0});
     }
     return *this;
   }

@@ -70,7 +70,7 @@ class Ring : public Claims<Threads> {
 
   /// The frame's bytes are complete. The claim is used up.
   void publish(const Claim& claim) noexcept {
-    marks_[claim.offset / mark_stride].store(claim.size, std::memory_order_release);  // R1, partner R2
+    mark_at(claim.offset).store(claim.size, std::memory_order_release);  // R1, partner R2
   }
 
   // ---- the holder ------------------------------------------------------------------------------------------------
@@ -197,7 +197,7 @@ class Ring : public Claims<Threads> {
     for (;;) {
       // Where no frame fits any more, the mark may be the first one's.
       const bool none = from.bytes + smallest_frame > memory_bytes_;
-      from.next = none ? 0 : marks_[from.at / mark_stride].load(std::memory_order_acquire);  // R2, partner R1
+      from.next = none ? 0 : mark_at(from.at).load(std::memory_order_acquire);  // R2, partner R1
       if (from.next == 0 || from.bytes + from.next > limit) return from;
       from.last_frame_at = from.bytes;
       from.bytes += from.next;
@@ -207,9 +207,13 @@ class Ring : public Claims<Threads> {
     }
   }
 
+  [[nodiscard]] Atomic<std::uint32_t>& mark_at(std::uint64_t at) const noexcept {
+    return marks_[static_cast<std::size_t>(at / mark_stride)];  // `at` lies in memory
+  }
+
   void clear_marks(std::uint64_t at, std::uint64_t frames) noexcept {
     for (; frames != 0; --frames) {
-      Atomic<std::uint32_t>& mark = marks_[at / mark_stride];
+      Atomic<std::uint32_t>& mark = mark_at(at);
       at += mark.load(std::memory_order_relaxed);
       mark.store(0, std::memory_order_relaxed);  // I4; ordered before the next frame there by R3
       if (at >= memory_bytes_) at -= memory_bytes_;

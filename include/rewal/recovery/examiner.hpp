@@ -96,7 +96,8 @@ class Examiner {
     while ((at = source.next_data(at)) < source.end()) {
       const Bytes at_hand = source.at(at, 1);
       if (at_hand.empty()) return std::nullopt;
-      const Bytes bytes = at_hand.first((std::min)(at_hand.size(), hole_step_bytes));
+      const auto step = static_cast<std::size_t>(hole_step_bytes - at % hole_step_bytes);
+      const Bytes bytes = at_hand.first((std::min)(at_hand.size(), step));
       if (!all_zero(bytes)) return false;
       at += bytes.size();
     }
@@ -123,7 +124,9 @@ class Examiner {
     return {};
   }
 
-  static constexpr std::size_t hole_step_bytes = 1024 * 1024;  // as often it is asked where a hole ends
+  // As often it is asked where a hole ends: at borders of pages, the largest too, because a file system in memory may fill
+  // the hole's page that is touched through a mapping, and would call it data then.
+  static constexpr std::uint64_t hole_step_bytes = 2 * 1024 * 1024;
 
   S& storage_;
   const PolicyMarks* log_;
