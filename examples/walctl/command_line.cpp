@@ -163,7 +163,7 @@ class CommandLine {
     auto* append = command<ImportOptions>("import", "Append lines, or events as dump prints them", import_, nullptr);
     append->add_option("log", import_.log, "The log; created if there is none")->required()->type_name("LOG");
     append->add_option("file", import_.file, "What to read; standard input if not given")->type_name("FILE");
-    auto* json = append->add_flag("--events", import_.lines_are_json, "Same as --json");
+    auto* json = append->add_flag("--events", import_.lines_are_json, "The same lines, and an answer in words");
     append->add_flag("--raw0", import_.raw0, "Each event ends with a NUL instead of a newline")->excludes(json);
     append->add_flag("--durable", import_.durable, "Fsync each event before the next is read");
     append->callback([this] {
