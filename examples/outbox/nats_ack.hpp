@@ -3,7 +3,7 @@
 // NatsAck: what JetStream answers to a message that was published, a line of JSON:
 //   {"stream":"orders","seq":17}
 //   {"error":{"code":400,"err_code":10071,"description":"wrong last sequence: 16"},"stream":"orders","seq":0}
-// and percent_encoded(), which makes a header's value of any bytes. Pure functions, for any thread.
+// and what else NATS wants of text: is_plain(), percent_encoded(). Pure functions, for any thread.
 
 #ifndef OUTBOX_NATS_ACK_HPP
 #define OUTBOX_NATS_ACK_HPP
@@ -39,7 +39,7 @@ struct NatsAck {
   [[nodiscard]] Problem problem() const {
     const std::string said = "it says \"" + description + "\"";
     switch (error) {
-      case 10071: return {Trouble::overtaken, said};  // wrong last sequence
+      case 10071: return {Trouble::overtaken, "it has moved on: " + said};  // wrong last sequence
       case 10054: return {Trouble::unfit, "it takes no message so large: " + said};
       case 10060: return {Trouble::foreign, "another stream has its subject: " + said};
       case 10002:  // resources of the account, of the server, in memory, in storage; storing failed, which a limit is too
@@ -71,6 +71,12 @@ struct NatsAck {
     return std::string(rest.substr(0, rest.find('"')));
   }
 };
+
+/// Whether it can be the name of a stream and of a subject.
+[[nodiscard]] inline bool is_plain(std::string_view name) {
+  constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+  return !name.empty() && name.find_first_not_of(plain) == std::string_view::npos;
+}
 
 /// As in addresses: % and what is no visible ASCII becomes %XX.
 [[nodiscard]] inline std::string percent_encoded(std::string_view bytes) {

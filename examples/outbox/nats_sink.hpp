@@ -54,6 +54,7 @@ class NatsSink {
   }
 
   Outcome<rewal::Lsn> last_shipped() {
+    if (!is_plain(stream_)) return Problem{Trouble::unfit, "a stream's name is made of letters, digits, _ and - alone"};
     if (!connection_) {
       if (auto connected = connect(); !connected) return lose(connected.problem());
     }
@@ -101,7 +102,6 @@ class NatsSink {
   using Owned = std::unique_ptr<T, NatsFree>;
 
   static constexpr std::size_t most_under_way = 8192;  // messages without an answer
-
   Outcome<void> connect() {
     natsOptions* raw_options = nullptr;
     if (natsOptions_Create(&raw_options) != NATS_OK) return gone();
@@ -109,6 +109,7 @@ class NatsSink {
     natsOptions_SetURL(raw_options, url_.c_str());
     natsOptions_SetName(raw_options, "rewal outbox");
     natsOptions_SetTimeout(raw_options, timeout_);
+    natsOptions_SetWriteDeadline(raw_options, timeout_);
     natsOptions_SetAllowReconnect(raw_options, false);  // a new connection begins with a question
     natsOptions_SetErrorHandler(
         raw_options, [](natsConnection*, natsSubscription*, natsStatus, void*) {}, nullptr);

@@ -146,8 +146,7 @@ class Outbox {
       if (*gathered == Gathered::end) return {};
     }
     const rewal::Lsn first = wal_.first_lsn();
-    const rewal::Lsn end =
-        wal_.last_lsn();  // what is durable lies below, and may be behind what was asked a moment ago
+    const rewal::Lsn end = wal_.last_lsn();  // not the durable one: the fsync for what comes first may be under way
     if (first == 0) return {};
     if (last > end) {
       return Problem{Trouble::ahead, target_ + " holds events up to " + text(last) + ", but the log ends at " +

@@ -157,7 +157,7 @@ class PostgresSink {
           if (did == "COMMIT") is_committed = true;
           break;
         case PGRES_COPY_IN:
-          if (!is_moved) return Problem{Trouble::overtaken, "its cursor is not where it was"};
+          if (!is_moved) return Problem{Trouble::overtaken, "it has moved on: its cursor is elsewhere"};
           if (auto sent = send_copy(); !sent) return sent;
           break;
         default: return problem_of(result);

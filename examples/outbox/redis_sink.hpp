@@ -12,6 +12,8 @@
 #ifndef OUTBOX_REDIS_SINK_HPP
 #define OUTBOX_REDIS_SINK_HPP
 
+#include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <cstddef>
@@ -201,6 +203,7 @@ return redis.status_reply('OK'))";
   }
   [[nodiscard]] Problem gone() const {
     if (!connection_) return {Trouble::away, "not connected"};
+    if (connection_->err == REDIS_ERR_IO && errno == EAGAIN) return {Trouble::away, "it does not answer"};
     return {Trouble::away, std::string(connection_->errstr)};
   }
 
@@ -212,7 +215,7 @@ return redis.status_reply('OK'))";
       return false;
     };
     const std::string quoted = "it says \"" + std::string(said) + "\"";
-    if (says({"OVERTAKEN "})) return {Trouble::overtaken, quoted};
+    if (says({"OVERTAKEN "})) return {Trouble::overtaken, "it has moved on: " + quoted};
     if (says({"OOM ", "MISCONF "})) return {Trouble::full, "it is full: " + quoted};
     if (says({"WRONGTYPE "})) return {Trouble::foreign, "the key " + stream_ + " is there and holds something else"};
     if (says({"LOADING ", "BUSY ", "MASTERDOWN ", "CLUSTERDOWN ", "READONLY ", "NOREPLICAS ", "TRYAGAIN "})) {

@@ -21,7 +21,7 @@ std::optional<Settings> parse(int argc, char** argv, int& exit_code) {
       ->type_name("URL");
   app.add_option("--stream", settings.stream, "Stream or table at the target; if not given, the log's name")
       ->type_name("NAME");
-  app.add_option("--metrics", settings.metrics, "Write figures for Prometheus into this file, once a second")
+  app.add_option("--metrics", settings.metrics, "Write figures for Prometheus into this file, twice a second")
       ->type_name("FILE");
   app.add_flag("!--no-input", settings.reads_input, "Append nothing: ship until a signal comes");
   app.add_flag("--meta-before-tab", settings.meta_before_tab, "What stands before a line's first tab is its meta");

@@ -154,13 +154,21 @@ class Run:
             self.seen, self.number = lsn, number
 
     def finish(self):
+        said = os.path.join(os.path.dirname(self.log), "said")
         for _ in range(50):
-            done = subprocess.run(self.command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=120, check=False)
-            if b"file_locked" not in done.stderr:
+            with open(said, "wb") as stderr:
+                try:
+                    code = subprocess.run([*self.command[:-1], "1024"], stdin=subprocess.DEVNULL, stderr=stderr, timeout=300,
+                                          check=False).returncode
+                except subprocess.TimeoutExpired:
+                    code = "none"
+            with open(said, encoding="utf-8", errors="replace") as stderr:
+                said_last = stderr.read()
+            if "file_locked" not in said_last:
                 break
             time.sleep(0.1)
-        if done.returncode != 0:
-            raise AssertionError(f"the last run failed: {done.stderr.decode(errors='replace')}")
+        if code != 0:
+            raise AssertionError(f"the last run ended with {code}: {said_last}")
         wanted = events_of(self.log)
         held = self.engine.events_after(STREAM, 0)
         if wanted != held:
@@ -181,6 +189,7 @@ def main():
     if options.seed is None:
         options.seed = random.SystemRandom().randrange(1 << 32)
     print(f"seed {options.seed}", flush=True)
+    random.seed(options.seed)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # through the clean-up
     folder = tempfile.mkdtemp(prefix="rewal-outbox-")
     run = None

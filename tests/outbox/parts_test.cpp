@@ -5,6 +5,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <outbox/backoff.hpp>
 #include <outbox/fake_target.hpp>
+#include <outbox/nats_ack.hpp>
+#include <outbox/postgres_copy.hpp>
 #include <outbox/prometheus.hpp>
 #include <outbox/redis_address.hpp>
 #include <set>
@@ -73,6 +75,44 @@ TEST_CASE("addresses of Redis", "[outbox]") {
   CHECK(parts("redis://db:70000") == "none");
   CHECK(parts("redis://db/x") == "none");
   CHECK(parts("redis://me@db") == "none");
+}
+
+TEST_CASE("what JetStream answers", "[outbox]") {
+  const auto stored = outbox::NatsAck::parse(R"({"stream":"orders", "seq":17})");
+  CHECK(stored.error == 0);
+  CHECK(outbox::NatsAck::parse(R"({"stream":"orders","seq":17})").sequence == 17);
+  const auto refused = outbox::NatsAck::parse(
+      R"({"error":{"code":400,"err_code":10071,"description":"wrong last sequence: 16"},"stream":"orders","seq":0})");
+  CHECK(refused.error == 10071);
+  CHECK(refused.sequence == 0);
+  CHECK(refused.problem().trouble == Trouble::overtaken);
+  CHECK(refused.problem().message == "it has moved on: it says \"wrong last sequence: 16\"");
+  const auto full = outbox::NatsAck::parse(
+      R"({"error":{"code":503,"err_code":10077,"description":"maximum messages exceeded"},"stream":"orders","seq":0})");
+  CHECK(full.problem().trouble == Trouble::full);
+}
+
+TEST_CASE("text for NATS", "[outbox]") {
+  CHECK(outbox::percent_encoded("plain/text") == "plain/text");
+  CHECK(outbox::percent_encoded(std::string_view(" 100%\r\n\0\xff", 9)) == "%20100%25%0D%0A%00%FF");
+  CHECK(outbox::is_plain("orders_2-a"));
+  CHECK_FALSE(outbox::is_plain("orders.2"));
+  CHECK_FALSE(outbox::is_plain("\"}"));
+  CHECK_FALSE(outbox::is_plain(""));
+}
+
+TEST_CASE("rows for COPY", "[outbox]") {
+  using namespace std::string_view_literals;
+  outbox::PostgresCopy copy;
+  copy.clear();
+  CHECK(copy.add({258, "ab", ""}));
+  CHECK(copy.add({1, "", "m"}));
+  CHECK_FALSE(copy.add({Lsn{1} << 63U, "", ""}));
+  copy.end();
+  CHECK(copy.bytes() ==
+        "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0"
+        "\0\3\0\0\0\10\0\0\0\0\0\0\1\2\0\0\0\2ab\377\377\377\377"
+        "\0\3\0\0\0\10\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\1m\377\377"sv);
 }
 
 TEST_CASE("figures for Prometheus", "[outbox]") {
