@@ -16,6 +16,7 @@
 #include <type_traits>
 
 #include <rewal/lsn.hpp>
+#include <rewal/platform.hpp>
 
 namespace rewal {
 
