@@ -57,7 +57,7 @@ enum class Backpressure : std::uint8_t;
 enum class Errc : std::uint8_t;
 enum class Follow : std::uint8_t;
 enum class Recovery : std::uint8_t;
-enum class State : std::uint8_t;
+enum class State : std::uint32_t;
 enum class Verdict : std::uint8_t;
 
 // Policies.

@@ -110,7 +110,7 @@ enum class Follow : std::uint8_t {
 };
 
 /// The life of a log.
-enum class State : std::uint8_t {
+enum class State : std::uint32_t {
   init,      ///< not opened, or moved from
   running,   ///< takes events
   draining,  ///< shutting down: what was accepted is being written, nothing new is taken

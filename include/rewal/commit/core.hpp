@@ -110,7 +110,7 @@ struct Core {
   Atomic<std::uint64_t> drops{0};          // by producers
   Atomic<std::uint64_t> compressed_bytes{0};  // by producers
 
-  Atomic<bool> shutdown_begun{false};       // by the first caller of shutdown, who alone does what begins it
+  Atomic<std::uint32_t> shutdown_begun{0};  // by the first caller of shutdown, who alone does what begins it
   Atomic<bool> finished{false};             // stored after outcome, by whoever closed the log
   Result<void> outcome;                     // what shutdown returns
   typename Threads::Time draining_since{};  // by the first caller of shutdown, before the writer is woken

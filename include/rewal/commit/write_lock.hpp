@@ -16,6 +16,7 @@
 #define REWAL_COMMIT_WRITE_LOCK_HPP
 
 #include <atomic>
+#include <cstdint>
 
 #include <rewal/platform.hpp>
 #include <rewal/sync/threads.hpp>
@@ -26,16 +27,17 @@ template <class Threads = NativeThreads>
 class WriteLock {
  public:
   [[nodiscard]] bool try_acquire() noexcept {
-    bool expected = false;
-    return !held_.load(std::memory_order_relaxed) &&
-           held_.compare_exchange_strong(expected, true, std::memory_order_seq_cst);  // P1, partner P2
+    std::uint32_t expected = 0;
+    return held_.load(std::memory_order_relaxed) == 0 &&
+           held_.compare_exchange_strong(expected, 1, std::memory_order_seq_cst);  // P1, partner P2
   }
   void release() noexcept { held_.store(false, std::memory_order_seq_cst); }  // P2, partner P1
 
-  [[nodiscard]] bool is_held() const noexcept { return held_.load(std::memory_order_seq_cst); }
+  [[nodiscard]] bool is_held() const noexcept { return held_.load(std::memory_order_seq_cst) != 0; }
 
  private:
-  alignas(cache_line_bytes) typename Threads::template Atomic<bool> held_{false};  // by whoever takes the write lock
+  // By whoever takes the write lock. A word: some processors exchange no bytes by themselves.
+  alignas(cache_line_bytes) typename Threads::template Atomic<std::uint32_t> held_{0};
 };
 
 }  // namespace rewal::detail
