@@ -60,7 +60,7 @@ class QueueMemory {
 #endif
   }
 
-  const std::size_t bytes_;
+  [[maybe_unused]] const std::size_t bytes_;
   std::byte* const mapped_;
   std::unique_ptr<std::byte[]> heap_;  // where it is not mapped
 };
