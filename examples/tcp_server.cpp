@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // A TCP server with one thread: each request, a line, becomes an event, and is answered with its LSN once it is durable.
-// The thread never waits for a disk. In SyncMode::batch the log fsyncs whatever has gathered and tells the hook
-// on_durable, which wakes the poll loop over a pipe: one fsync answers the requests of many connections.
+// The thread waits for the disk only where the log's queue is full. In SyncMode::batch the log fsyncs what has gathered
+// and tells the hook on_durable, which wakes the poll loop over a pipe: one fsync answers the requests of many
+// connections. For clients that are trusted: nothing limits the length of a line, or what a slow reader leaves unread.
 //
 //   tcp_server FILE [PORT]                       serves until its standard input ends; says its port, 0 is any
 //   tcp_server --load PORT CONNECTIONS SECONDS   as many clients, each with one request at a time; says requests a second
@@ -102,8 +103,7 @@ void serve(const std::string& file, sockaddr_in address) {
     std::vector<pollfd> polled{{0, POLLIN, 0}, {durable->pipe[0], POLLIN, 0}, {listener, POLLIN, 0}};
     for (const auto& one : connections)
       polled.push_back({one.socket, static_cast<short>(one.out.empty() ? POLLIN : POLLIN | POLLOUT), 0});
-    must(::poll(polled.data(), polled.size(), -1), "poll");
-    if (polled[0].revents != 0) break;
+    if (must(::poll(polled.data(), polled.size(), -1), "poll"); polled[0].revents != 0) break;
     for (char drained[4096]; ::read(durable->pipe[0], drained, sizeof drained) > 0;) continue;
     for (std::size_t i = connections.size(); i-- > 0;) {
       const bool is_there = polled[3 + i].revents == 0 || connections[i].receive(log);

@@ -77,7 +77,6 @@ def key_value(program, folder, rounds, chance):
         unsure = {}
         require(int(store.ask("count")) == sum(value != "none" for value in known.values()), "the count is wrong")
         require(int(store.ask("files")) < 8, "the log does not stay short")
-        store.kill_after(chance.uniform(0.01, 0.15))
         while True:
             key = f"key{chance.randrange(40)}"
             delete = chance.random() < 0.2
@@ -87,10 +86,11 @@ def key_value(program, folder, rounds, chance):
                 unsure[key] = value
                 break
             require(answer == "ok", answer)
+            if store.timer is None:
+                store.kill_after(chance.uniform(0, 0.15))
             known[key] = value
             answered += 1
         store.end()
-    require(answered > rounds, "hardly anything was answered")
     return f"{answered} changes answered"
 
 
@@ -167,7 +167,6 @@ def tcp_server(program, file, rounds, chance):
         gone = socket.create_connection(("127.0.0.1", int(port)))
         gone.sendall(b"a line, and half of ano")  # a client that goes without waiting harms nobody
         gone.close()
-        server.kill_after(chance.uniform(0.02, 0.2))
         before = [0] * len(clients)
         try:
             while True:
@@ -181,6 +180,8 @@ def tcp_server(program, file, rounds, chance):
                         if not line.endswith("\n"):
                             raise ConnectionError
                         require(int(line) > before[i], "answers do not ascend")
+                        if server.timer is None:
+                            server.kill_after(chance.uniform(0, 0.2))
                         before[i] = int(line)
                         acknowledged = max(acknowledged, before[i])
                         answers += 1
@@ -189,7 +190,6 @@ def tcp_server(program, file, rounds, chance):
         for client in clients:
             client.close()
         server.end()
-    require(answers > 0, "nothing was answered")
     server = Program(program, file, 0)
     port = server.process.stdout.readline().split()[1].rstrip(",")
     said = subprocess.run([program, "--load", port, "16", "1"], check=True, capture_output=True, text=True).stdout
