@@ -5,9 +5,9 @@
 //
 // XADD with such an ID is refused by the stream unless it is above every ID that the stream has ever held. That alone
 // forbids repeats, but not holes: of two XADD under way, the first may fail for lack of memory and the second succeed,
-// and then the first can never be added again. So they go in scripts of some dozens, each of which begins by comparing
-// the last ID of the stream with the one that it is to follow. Redis runs a script as a whole, and looks whether there is
-// memory before its first write; many scripts can be under way, and if one fails, so do those behind it.
+// and then the first can never be added again. So they go in scripts, each of which begins by comparing the last ID of the
+// stream with the one that it is to follow. Redis runs a script as a whole, looks whether there is memory before its first
+// write, and fsyncs once behind it; many scripts can be under way, and if one fails, so do those behind it.
 
 #ifndef OUTBOX_REDIS_SINK_HPP
 #define OUTBOX_REDIS_SINK_HPP
@@ -114,7 +114,7 @@ class RedisSink {
   };
   using Reply = std::unique_ptr<redisReply, Free>;
 
-  static constexpr std::size_t events_of_a_script = 64;
+  static constexpr std::size_t events_of_a_script = 1024;
   static constexpr std::size_t largest = std::size_t{512} << 20U;  // proto-max-bulk-len, by default
 
   static constexpr std::string_view script = R"(

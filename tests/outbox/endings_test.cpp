@@ -29,7 +29,7 @@ TEST_CASE("stop ends an outbox", "[outbox]") {
     CHECK(shipping.stopped() == "ok");
   }
   SECTION("that has not begun") {
-    outbox::Outbox<FakeSink, decltype(wal)> box(wal, FakeSink(target), options);
+    outbox::Outbox box(wal, FakeSink(target), options);
     box.stop();
     CHECK(box.run());
     CHECK(target->questions == 0);
