@@ -120,7 +120,7 @@ def ledger(program, folder, rounds, chance):
         shutil.rmtree(folder + ".whole")
         snapshots_used += replayed < events
         last = events
-    require(snapshots_used > 0, "no snapshot was used")
+    require(snapshots_used > 0 or last < 1000, "no snapshot was used")  # there is one every 500 events
     return f"{last} events, {snapshots_used} times from a snapshot"
 
 
