@@ -100,7 +100,6 @@ class NatsSink {
  private:
   template <class T>
   using Owned = std::unique_ptr<T, NatsFree>;
-
   static constexpr std::size_t most_under_way = 8192;  // messages without an answer
   Outcome<void> connect() {
     natsOptions* raw_options = nullptr;
