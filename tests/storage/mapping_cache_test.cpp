@@ -60,7 +60,7 @@ struct Cached {
 };
 
 using Sizes = std::vector<std::size_t>;
-constexpr std::size_t headroom = std::size_t{256} << 20;
+constexpr std::size_t headroom = std::size_t{sizeof(void*) >= 8 ? 256 : 1} << 20;
 
 }  // namespace
 
