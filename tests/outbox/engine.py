@@ -5,6 +5,7 @@
 # installed. What differs from engine to engine is in redis_engine.py, nats_engine.py and postgres_engine.py.
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -17,9 +18,16 @@ class Missing(Exception):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """None of those that the system gives to outgoing connections: one of these could take it while the server is dead."""
+    for _ in range(1000):
+        port = random.SystemRandom().randrange(12_000, 30_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise Missing("no port is free")
 
 
 def eventually(what, holds, seconds=60):
