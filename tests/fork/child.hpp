@@ -13,6 +13,8 @@
 #include <exception>
 #include <string>
 
+#include <fork/quiescence.hpp>
+
 namespace rewal_test {
 
 inline constexpr unsigned most_seconds_of_a_child = 60;
@@ -25,6 +27,7 @@ class Child {
   Child(F f, Leave leave) {
     int ends[2];
     if (::pipe(ends) != 0) std::abort();
+    wait_for_other_threads();
     pid_ = ::fork();
     if (pid_ < 0) std::abort();
     if (pid_ == 0) {
