@@ -71,6 +71,10 @@ if(CASE STREQUAL "floors")
   return()
 endif()
 
+if(NOT CASE STREQUAL "planted" OR NOT WORK_DIR)
+  message(FATAL_ERROR "CASE is floors or planted, and planting needs a WORK_DIR")
+endif()
+
 function(plant file line)
   file(REMOVE_RECURSE "${WORK_DIR}")
   foreach(empty IN ITEMS
