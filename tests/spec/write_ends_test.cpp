@@ -159,6 +159,8 @@ TEST_CASE("a frame that a storage does not let go is finished when the log is cl
     for (std::uint64_t i = 0; i < through; ++i) hold.let_one_through();
     disk.writes().await_passed(through);
     auto closed = in_background([&] { return wal.close(); });
+    REQUIRE(eventually([&] { return wal.state() != State::running; }));
+    storage.shorten(2, 100, Fault::for_ever);  // after the write that is held, so that finishing takes several
     hold.release();
     CHECK(outcome(closed));
     const auto ends = frame_ends(storage.content());
