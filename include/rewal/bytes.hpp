@@ -27,6 +27,8 @@ using Bytes = std::span<const std::byte>;
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+class BytesArg;
+
 namespace detail {
 
 /// The bytes of a vector. Whether it is a range need not be asked, as a conversion would: that compiles slowly.
@@ -54,6 +56,11 @@ inline constexpr bool is_char_array<char[N]> = true;
 template <std::size_t N>
 inline constexpr bool is_char_array<const char[N]> = true;
 
+/// A number or an object: no bytes, nor something that says which bytes it is.
+template <class T>
+concept NoBytes = std::is_arithmetic_v<T> ||(std::is_class_v<T> && !std::is_same_v<T, BytesArg> && !ByteRange<T> &&
+                                             !requires(const T& object) { object.operator BytesArg(); });
+
 }  // namespace detail
 
 /// A payload or meta argument: anything a person would pass without a cast.
@@ -76,6 +83,13 @@ class BytesArg {
       "rewal: a char array that may change: is it text, or are all its bytes meant? Pass a std::string_view, "
       "or a std::span", )
   BytesArg(char (&)[N]) REWAL_NOT_DEFINED;
+
+  /// Refused: numbers and objects. Their bytes are std::as_bytes(std::span(&object, 1)).
+  template <detail::NoBytes T, class APayloadIsTextOrBytes_PassAStringOrASpan = void>
+  REWAL_REFUSED(
+      "rewal: a payload is text or bytes: pass a string, a contiguous range of bytes, or a pointer and a length; "
+      "of an object std::as_bytes(std::span(&object, 1))", )
+  BytesArg(const T&) REWAL_NOT_DEFINED;
 
   // clang-format off
   template <class P>

@@ -30,6 +30,8 @@
 #define LOG_COPIED 12
 #define BUILDER_FOR_A_LOG 13
 #define CHAR_ARRAY_AS_PAYLOAD 14
+#define NUMBER_IN_A_BATCH 15
+#define TYPE_OF_A_LOG_WITH_WRONG_HOOKS 16
 
 #if REWAL_MISTAKE == FORGOTTEN_RESULT
 #pragma GCC diagnostic error "-Wunused-result"
@@ -118,6 +120,15 @@ int main() {
   const auto count = wal->replay(1, [](const std::string&) {});
 #else
   const auto count = wal->replay(1, [](const rewal::BorrowedEvent&) {});
+#endif
+#if REWAL_MISTAKE == NUMBER_IN_A_BATCH
+  rewal::Batch().add(number);
+#endif
+#if REWAL_MISTAKE == TYPE_OF_A_LOG_WITH_WRONG_HOOKS
+  struct Wrong {
+    void on_durable(const char*) {}
+  };
+  rewal::Wal<rewal::FileStorage, rewal::NoCompressor, rewal::NoIndexer, Wrong> log;
 #endif
 #if REWAL_MISTAKE == LOG_COPIED
   const auto another = *wal;

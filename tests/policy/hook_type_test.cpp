@@ -125,9 +125,12 @@ static_assert(!Hooks<WrongOnStart> && refused<WrongOnShutdownStart> && refused<W
               refused<WrongAfterWrite> && refused<WrongBeforeSync> && refused<WrongAfterSync> &&
               refused<WrongOnCorruption> && refused<WrongOnDrop> && refused<NoFunction> && refused<OnlyOnTemporaries>);
 
-// What a builder says to a type that is refused is held by tests/mistakes.
-static_assert(Hooks<JustOnDrop> && Hooks<MoveOnly> && Hooks<rewal::NoHooks>);
-static_assert(!Hooks<Empty> && !Hooks<BesideARightOne<WrongOnDrop>>);
+template <class H>
+concept BuilderTakes = requires(H hooks) {
+  Wal<>::open("p").hooks(std::move(hooks));
+};
+static_assert(BuilderTakes<JustOnDrop> && BuilderTakes<MoveOnly> && BuilderTakes<rewal::NoHooks>);
+static_assert(!BuilderTakes<Empty> && !BuilderTakes<BesideARightOne<WrongOnDrop>>);
 
 static_assert(std::forward_iterator<Events::iterator> && std::ranges::forward_range<const Events> &&
               std::ranges::sized_range<const Events>);

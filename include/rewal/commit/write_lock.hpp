@@ -31,7 +31,7 @@ class WriteLock {
     return held_.load(std::memory_order_relaxed) == 0 &&
            held_.compare_exchange_strong(expected, 1, std::memory_order_seq_cst);  // P1, partner P2
   }
-  void release() noexcept { held_.store(false, std::memory_order_seq_cst); }  // P2, partner P1
+  void release() noexcept { held_.store(0, std::memory_order_seq_cst); }  // P2, partner P1
 
   [[nodiscard]] bool is_held() const noexcept { return held_.load(std::memory_order_seq_cst) != 0; }
 

@@ -19,6 +19,7 @@
 #include <rewal/commit/writer_thread.hpp>
 #include <rewal/error.hpp>
 #include <rewal/format/format.hpp>
+#include <rewal/log/refused_calls.hpp>
 #include <rewal/log/wal.hpp>
 #include <rewal/lsn.hpp>
 #include <rewal/options.hpp>
@@ -42,8 +43,15 @@ namespace rewal {
 /// an absent one costs nothing; policies are passed by value and owned by the log. What makes no sense is an error of
 /// build(): `io` with std::errc::invalid_argument and the reason.
 template <class S, class C, class I, class H>
-class [[nodiscard]] Builder {
+class [[nodiscard]] Builder : detail::RefusedPolicies<Builder<S, C, I, H>> {
+  using Refused = detail::RefusedPolicies<Builder>;
+
  public:
+  using Refused::compressor;
+  using Refused::hooks;
+  using Refused::indexer;
+  using Refused::storage;
+
   /// When the writer fsyncs unasked. Default SyncMode::never.
   Builder& sync_mode(SyncMode mode) & {
     return set([&] { options_.sync_mode = mode; });
@@ -114,29 +122,25 @@ class [[nodiscard]] Builder {
   Builder&& start_lsn(Lsn lsn) && { return std::move(start_lsn(lsn)); }
 
   /// Shrinks frames, and reads compressed ones.
-  template <class T>
+  template <Compressor T>
   [[nodiscard]] Builder<S, T, I, H> compressor(T policy) {
-    static_assert(detail::require_compressor<T>());
     return {std::move(path_), options_, std::move(storage_), std::move(policy), std::move(indexer_), std::move(hooks_)};
   }
   /// Hears of each event once it is written.
-  template <class T>
+  template <Indexer T>
   [[nodiscard]] Builder<S, C, T, H> indexer(T policy) {
-    static_assert(detail::require_indexer<T>());
     return {std::move(path_),       options_,          std::move(storage_),
             std::move(compressor_), std::move(policy), std::move(hooks_)};
   }
   /// Hears of what the log does.
-  template <class T>
+  template <Hooks T>
   [[nodiscard]] Builder<S, C, I, T> hooks(T policy) {
-    static_assert(detail::require_hooks<T>());
     return {std::move(path_),    options_,         std::move(storage_), std::move(compressor_),
             std::move(indexer_), std::move(policy)};
   }
   /// Keeps the bytes instead of a file; the path is then only a name.
-  template <class T>
+  template <Storage T>
   [[nodiscard]] Builder<T, C, I, H> storage(T policy) {
-    static_assert(detail::require_storage<T>());
     return {std::move(path_),    options_,         std::optional<T>(std::move(policy)), std::move(compressor_),
             std::move(indexer_), std::move(hooks_)};
   }

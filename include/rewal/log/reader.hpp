@@ -21,6 +21,7 @@
 #include <rewal/examination.hpp>
 #include <rewal/fwd.hpp>
 #include <rewal/log/frame_range.hpp>
+#include <rewal/log/refused_calls.hpp>
 #include <rewal/lsn.hpp>
 #include <rewal/options.hpp>
 #include <rewal/out_of_memory.hpp>
@@ -58,7 +59,10 @@ concept ReadableStorage = requires(S& storage, std::span<std::byte> into, std::u
 /// also return `compressor_required`, and `corrupted` for a frame that does not decompress.
 template <class S, class C>
 class [[nodiscard]] Reader {
-  static_assert(detail::ReadableStorage<S> && detail::require_compressor<C>());
+  static_assert(detail::ReadableStorage<S>,
+                "rewal: what a Reader reads needs Result<std::uint64_t> size() and "
+                "Result<std::size_t> read_at(std::span<std::byte>, std::uint64_t offset)");
+  static_assert(detail::require_compressor<C>());
 
   using Stored = detail::ReadOnly<S>;
   using Shared = detail::SharedLog<Stored, C>;
@@ -125,7 +129,7 @@ class [[nodiscard]] Reader {
   friend class ReaderBuilder<S, C>;
 
   static constexpr unsigned new_file_mode = 0644;
-  static constexpr unsigned most_looks = 1000;  // each of them sees more frames than the one before
+  static constexpr unsigned most_readings = 1000;  // each of them sees more frames than the one before
 
   explicit Reader(std::shared_ptr<Shared> shared) noexcept : shared_(std::move(shared)) {}
 
@@ -134,14 +138,14 @@ class [[nodiscard]] Reader {
   [[nodiscard]] Result<Examination> examine(detail::ScanSettings settings) const {
     return detail::or_not_enough_memory([&]() -> Result<Examination> {
       const std::uint64_t size = end();
-      for (unsigned looks = 1;; ++looks) {
+      for (unsigned readings = 1;; ++readings) {
         detail::SparseIndex index;  // of its own: a later refresh() goes on behind what was indexed
         detail::Examiner<Stored> examiner(shared_->storage, shared_.get(), size, 1);
         if (auto examined = examiner.run(index, settings); !examined) {
           return detail::named_by(shared_->storage, examined.error());
         }
         auto seen = examination_of(examiner.findings());
-        if (!seen || !seen->bad_at || looks == most_looks || !is_frame_by_now(*seen->bad_at, size)) return seen;
+        if (!seen || !seen->bad_at || readings == most_readings || !is_frame_by_now(*seen->bad_at, size)) return seen;
       }
     });
   }
@@ -184,12 +188,13 @@ class [[nodiscard]] Reader {
 
 /// What is to be read, said option by option.
 template <class S, class C>
-class [[nodiscard]] ReaderBuilder {
+class [[nodiscard]] ReaderBuilder : detail::RefusedPolicies<ReaderBuilder<S, C>> {
  public:
+  using detail::RefusedPolicies<ReaderBuilder>::compressor;
+
   /// Reads compressed frames.
-  template <class T>
+  template <Compressor T>
   [[nodiscard]] ReaderBuilder<S, T> compressor(T policy) && {
-    static_assert(detail::require_compressor<T>());
     return {std::move(path_), std::move(storage_), std::move(policy), max_frame_bytes_};
   }
   /// Reads these bytes instead of a file; the path is then only a name.

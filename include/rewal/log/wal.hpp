@@ -88,8 +88,6 @@ class [[nodiscard]] Wal : detail::RefusedCalls {
   /// Its error is lost: call shutdown() to learn it. Not from inside a policy of this log.
   ~Wal() { end(); }
 
-  using RefusedCalls::append;
-  using RefusedCalls::append_durable;
   using RefusedCalls::replay;
   // ---- appending -------------------------------------------------------------------------------------------------
 

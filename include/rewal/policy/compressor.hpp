@@ -65,6 +65,14 @@ consteval bool require_compressor() {
   return true;
 }
 
+// The mistake, as a type whose name says it: a compiler shows it where the builder refuses the compressor.
+struct compressor_needs_compress_Bytes_vector_of_byte;
+struct compressor_needs_decompress_Bytes_vector_of_byte_size_t;
+
+template <class C>
+using MistakeInCompressor = std::conditional_t<Compresses<C>, compressor_needs_decompress_Bytes_vector_of_byte_size_t,
+                                               compressor_needs_compress_Bytes_vector_of_byte>;
+
 /// Appends the compressed `source` to `target`; nothing escapes.
 template <Compressor C>
 [[nodiscard]] Result<void> compress_guarded(C& compressor, Bytes source, std::vector<std::byte>& target) {

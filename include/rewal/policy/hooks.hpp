@@ -25,60 +25,46 @@ struct NoHooks {};
 
 namespace detail {
 
-// For each hook: whether H has it, callable as the contract says, and whether H has a member of that name at all.
-// (An overloaded or templated member cannot be told from none by its name.)
-#define REWAL_HOOK(name, ...)                        \
-  template <class H>                                 \
-  concept has_##name = requires(H & hooks) {         \
-    hooks.name(__VA_ARGS__);                         \
-  };                                                 \
-  template <class H>                                 \
-  concept names_##name = has_##name<H> || requires { \
-    &H::name;                                        \
-  };
+// The hooks: name, what a wrong one is told, and the arguments.
+// clang-format off
+#define REWAL_HOOKS(X)                                                                                                     \
+  X(on_start, on_start_takes_nothing, "void on_start()")                                                                   \
+  X(on_shutdown_start, on_shutdown_start_takes_nothing, "void on_shutdown_start()")                                        \
+  X(on_shutdown_done, on_shutdown_done_takes_nanoseconds, "void on_shutdown_done(std::chrono::nanoseconds)",               \
+    std::declval<std::chrono::nanoseconds>())                                                                              \
+  X(before_append, before_append_takes_const_Events, "void before_append(const Events&)", std::declval<const Events&>())   \
+  X(after_append, after_append_takes_Lsn_and_size_t, "void after_append(Lsn last, std::size_t count)",                     \
+    std::declval<Lsn>(), std::declval<std::size_t>())                                                                      \
+  X(before_write, before_write_takes_size_t, "void before_write(std::size_t bytes)", std::declval<std::size_t>())          \
+  X(after_write, after_write_takes_size_t, "void after_write(std::size_t bytes)", std::declval<std::size_t>())             \
+  X(before_sync, before_sync_takes_nothing, "void before_sync()")                                                          \
+  X(after_sync, after_sync_takes_nanoseconds, "void after_sync(std::chrono::nanoseconds)",                                 \
+    std::declval<std::chrono::nanoseconds>())                                                                              \
+  X(on_corruption, on_corruption_takes_uint64_t, "void on_corruption(std::uint64_t offset)",                               \
+    std::declval<std::uint64_t>())                                                                                         \
+  X(on_drop, on_drop_takes_size_t, "void on_drop(std::size_t events)", std::declval<std::size_t>())                        \
+  X(on_durable, on_durable_takes_Lsn, "void on_durable(Lsn)", std::declval<Lsn>())
 
-REWAL_HOOK(on_start)
-REWAL_HOOK(on_shutdown_start)
-REWAL_HOOK(on_shutdown_done, std::declval<std::chrono::nanoseconds>())
-REWAL_HOOK(before_append, std::declval<const Events&>())
-REWAL_HOOK(after_append, std::declval<Lsn>(), std::declval<std::size_t>())
-REWAL_HOOK(before_write, std::declval<std::size_t>())
-REWAL_HOOK(after_write, std::declval<std::size_t>())
-REWAL_HOOK(before_sync)
-REWAL_HOOK(after_sync, std::declval<std::chrono::nanoseconds>())
-REWAL_HOOK(on_corruption, std::declval<std::uint64_t>())
-REWAL_HOOK(on_drop, std::declval<std::size_t>())
-REWAL_HOOK(on_durable, std::declval<Lsn>())
+// For each: whether H has it, callable as the contract says, and whether H has no other member of that name.
+// (An overloaded or templated member cannot be told from none by its name.)
+#define REWAL_HOOK(name, mistake, text, ...)                                         \
+  template <class H>                                                                 \
+  concept has_##name = requires(H& hooks) { hooks.name(__VA_ARGS__); };              \
+  template <class H>                                                                 \
+  concept fits_##name = has_##name<H> || !requires { &H::name; };
+REWAL_HOOKS(REWAL_HOOK)
 #undef REWAL_HOOK
 
+#define REWAL_OR_HAS(name, ...) || has_##name<H>
 template <class H>
-concept HasAnyHook = has_on_start<H> || has_on_shutdown_start<H> || has_on_shutdown_done<H> || has_before_append<H> ||
-    has_after_append<H> || has_before_write<H> || has_after_write<H> || has_before_sync<H> || has_after_sync<H> ||
-    has_on_corruption<H> || has_on_drop<H> || has_on_durable<H>;
+concept HasAnyHook = false REWAL_HOOKS(REWAL_OR_HAS);
+#undef REWAL_OR_HAS
 
+#define REWAL_AND_FITS(name, ...) && fits_##name<H>
 template <class H>
-concept EveryHookFits =
-    (has_on_start<H> || !names_on_start<H>)&&(has_on_shutdown_start<H> || !names_on_shutdown_start<H>)&&(
-        has_on_shutdown_done<H> ||
-        !names_on_shutdown_done<
-            H>)&&(has_before_append<H> ||
-                  !names_before_append<
-                      H>)&&(has_after_append<H> ||
-                            !names_after_append<
-                                H>)&&(has_before_write<H> ||
-                                      !names_before_write<
-                                          H>)&&(has_after_write<H> ||
-                                                !names_after_write<
-                                                    H>)&&(has_before_sync<H> ||
-                                                          !names_before_sync<
-                                                              H>)&&(has_after_sync<H> ||
-                                                                    !names_after_sync<
-                                                                        H>)&&(has_on_corruption<H> ||
-                                                                              !names_on_corruption<
-                                                                                  H>)&&(has_on_drop<H> ||
-                                                                                        !names_on_drop<
-                                                                                            H>)&&(has_on_durable<H> ||
-                                                                                                  !names_on_durable<H>);
+concept EveryHookFits = true REWAL_HOOKS(REWAL_AND_FITS);
+#undef REWAL_AND_FITS
+// clang-format on
 
 }  // namespace detail
 
@@ -109,30 +95,33 @@ namespace detail {
 /// Instantiated by the log: stops the compiler at the hook whose signature is wrong, with its name.
 template <class H>
 consteval bool require_hooks() {
-  static_assert(has_on_start<H> || !names_on_start<H>, "rewal: this hook is void on_start()");
-  static_assert(has_on_shutdown_start<H> || !names_on_shutdown_start<H>,
-                "rewal: this hook is void on_shutdown_start()");
-  static_assert(has_on_shutdown_done<H> || !names_on_shutdown_done<H>,
-                "rewal: this hook is void on_shutdown_done(std::chrono::nanoseconds)");
-  static_assert(has_before_append<H> || !names_before_append<H>,
-                "rewal: this hook is void before_append(const Events&)");
-  static_assert(has_after_append<H> || !names_after_append<H>,
-                "rewal: this hook is void after_append(Lsn last, std::size_t count)");
-  static_assert(has_before_write<H> || !names_before_write<H>,
-                "rewal: this hook is void before_write(std::size_t bytes)");
-  static_assert(has_after_write<H> || !names_after_write<H>, "rewal: this hook is void after_write(std::size_t bytes)");
-  static_assert(has_before_sync<H> || !names_before_sync<H>, "rewal: this hook is void before_sync()");
-  static_assert(has_after_sync<H> || !names_after_sync<H>,
-                "rewal: this hook is void after_sync(std::chrono::nanoseconds)");
-  static_assert(has_on_corruption<H> || !names_on_corruption<H>,
-                "rewal: this hook is void on_corruption(std::uint64_t offset)");
-  static_assert(has_on_drop<H> || !names_on_drop<H>, "rewal: this hook is void on_drop(std::size_t events)");
-  static_assert(has_on_durable<H> || !names_on_durable<H>, "rewal: this hook is void on_durable(Lsn)");
+#define REWAL_REQUIRE_HOOK(name, mistake, text, ...) static_assert(fits_##name<H>, "rewal: this hook is " text);
+  REWAL_HOOKS(REWAL_REQUIRE_HOOK)
+#undef REWAL_REQUIRE_HOOK
   static_assert(
       std::is_same_v<H, NoHooks> || HasAnyHook<H>,
       "rewal: Hooks need one of the members that <rewal/policy/hooks.hpp> lists, on_durable(Lsn) for example");
   return true;
 }
+
+// The first mistake of H, as a type whose name says it: a compiler shows it where the builder refuses the hooks.
+#define REWAL_HOOK_MISTAKE(name, mistake, ...) struct mistake;
+REWAL_HOOKS(REWAL_HOOK_MISTAKE)
+#undef REWAL_HOOK_MISTAKE
+struct none_of_the_hooks_is_there;
+
+template <class H>
+auto mistake_in_hooks() {
+#define REWAL_FIND_MISTAKE(name, mistake, ...) \
+  if constexpr (!fits_##name<H>) {             \
+    return static_cast<mistake*>(nullptr);     \
+  } else
+  REWAL_HOOKS(REWAL_FIND_MISTAKE) { return static_cast<none_of_the_hooks_is_there*>(nullptr); }
+#undef REWAL_FIND_MISTAKE
+}
+template <class H>
+using MistakeInHooks = std::remove_pointer_t<decltype(mistake_in_hooks<H>())>;
+#undef REWAL_HOOKS
 
 /// Owns the hooks and calls them: nothing escapes, and while one runs the log refuses this thread's calls.
 /// A hook that H does not have is an empty function.

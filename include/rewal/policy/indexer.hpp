@@ -33,6 +33,9 @@ namespace detail {
 template <class I>
 inline constexpr bool has_indexer = !std::is_same_v<I, NoIndexer>;
 
+/// The mistake, as a type whose name says it.
+struct indexer_needs_void_on_append_Lsn_optional_Bytes_uint64_t;
+
 /// Instantiated by the log: the compiler says what is missing.
 template <class I>
 consteval bool require_indexer() {

@@ -7,7 +7,7 @@
 // Zeros from the end of a frame to the end of the file are the end. Other bytes that are no frame are one place, up to the
 // next frame whose size and CRC are right, or to the zeros at the end.
 // A payload that holds frames is stepped over with its frame; but where that frame itself is damaged, they count as whole.
-// A file that is being written: what was no frame yet is looked at again once what stands behind it has been seen. A writer
+// A file that is being written: what was no frame yet is checked again once what stands behind it has been seen. A writer
 // finishes one frame before the next, so a frame that it was writing is whole by then, and no damage.
 
 #ifndef REWAL_RECOVERY_FRAME_WALK_HPP

@@ -174,6 +174,36 @@ consteval bool require_storage() {
   return true;
 }
 
+// The first mistake, as a type whose name says it: a compiler shows it where the builder refuses the storage.
+struct storage_is_an_object_that_can_be_moved;
+struct storage_needs_Result_size_t_write_Bytes;
+struct storage_needs_Result_void_sync;
+struct storage_needs_Result_void_close;
+struct storage_needs_Result_uint64_t_size;
+struct storage_needs_Result_void_truncate_uint64_t;
+struct storage_needs_Result_size_t_read_at_span_of_byte_uint64_t;
+
+template <class S>
+auto mistake_in_storage() {
+  if constexpr (!StorageIsMovable<S>) {
+    return static_cast<storage_is_an_object_that_can_be_moved*>(nullptr);
+  } else if constexpr (!StorageHasWrite<S>) {
+    return static_cast<storage_needs_Result_size_t_write_Bytes*>(nullptr);
+  } else if constexpr (!StorageHasSync<S>) {
+    return static_cast<storage_needs_Result_void_sync*>(nullptr);
+  } else if constexpr (!StorageHasClose<S>) {
+    return static_cast<storage_needs_Result_void_close*>(nullptr);
+  } else if constexpr (!StorageHasSize<S>) {
+    return static_cast<storage_needs_Result_uint64_t_size*>(nullptr);
+  } else if constexpr (!StorageHasTruncate<S>) {
+    return static_cast<storage_needs_Result_void_truncate_uint64_t*>(nullptr);
+  } else {
+    return static_cast<storage_needs_Result_size_t_read_at_span_of_byte_uint64_t*>(nullptr);
+  }
+}
+template <class S>
+using MistakeInStorage = std::remove_pointer_t<decltype(mistake_in_storage<S>())>;
+
 }  // namespace detail
 }  // namespace rewal
 
