@@ -16,7 +16,7 @@ class RewalConan(ConanFile):
     topics = ("write-ahead-log", "wal", "durability", "embedded", "header-only")
     package_type = "header-library"
     settings = "os", "arch", "compiler", "build_type"
-    exports_sources = "include/*", "LICENSE", "cmake/instances.cpp"
+    exports_sources = "include/*", "LICENSE"
     no_copy_source = True
 
     def set_version(self):

@@ -8,11 +8,21 @@ if(NOT port_version STREQUAL EXPECTED_VERSION)
   message(FATAL_ERROR "the vcpkg port says ${port_version}, the header ${EXPECTED_VERSION}")
 endif()
 
-file(READ "${SOURCE_DIR}/cmake/vcpkg/registry/rewal/vcpkg.json" manifest)
-string(JSON port_version GET "${manifest}" version)
 file(STRINGS "${SOURCE_DIR}/cmake/rewal.wrap" wrap REGEX "^revision = v${EXPECTED_VERSION}$")
-if(NOT port_version STREQUAL EXPECTED_VERSION OR NOT wrap)
-  message(FATAL_ERROR "the registry's port or the wrap is not of version ${EXPECTED_VERSION}")
+if(NOT wrap)
+  message(FATAL_ERROR "cmake/rewal.wrap is not of version ${EXPECTED_VERSION}")
+endif()
+
+# The port for the registry is this one with another beginning.
+execute_process(COMMAND "${CMAKE_COMMAND}" -D REPO=owner/rewal -D SHA512=0123 -D "OUTPUT=${WORK_DIR}/registry" -P
+                        "${SOURCE_DIR}/cmake/vcpkg/registry.cmake" COMMAND_ERROR_IS_FATAL ANY)
+file(READ "${WORK_DIR}/registry/portfile.cmake" registry)
+file(READ "${WORK_DIR}/registry/vcpkg.json" manifest)
+string(JSON homepage GET "${manifest}" homepage)
+string(JSON port_version GET "${manifest}" version-semver)
+if(NOT registry MATCHES "^vcpkg_from_github\\(.*REPO owner/rewal.*SHA512 0123.*vcpkg_cmake_install" OR registry MATCHES "CURRENT_PORT_DIR"
+   OR NOT homepage STREQUAL "https://github.com/owner/rewal" OR NOT port_version STREQUAL EXPECTED_VERSION)
+  message(FATAL_ERROR "the registry's port is\n${registry}\n${manifest}")
 endif()
 
 find_program(vcpkg vcpkg)
